@@ -1,0 +1,1 @@
+//! Watches a machine and sends its frames to a server.

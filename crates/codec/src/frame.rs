@@ -1,0 +1,77 @@
+//! A frame: a snapshot written against the one before it.
+//!
+//! The cost of a frame follows what changed. Processes have slots: a process takes a free slot when it begins, gives it
+//! back when it ends, and frames in between name it by its slot alone. All values are absolute, so a frame decodes
+//! without the state it applies to.
+
+use std::sync::Arc;
+
+use procession_model::{Brief, Description, End, FieldError, HostFacts, HostSample, Loss, Metric, Timestamp};
+
+use crate::DecodeError;
+
+/// The most slots a host may have.
+pub const SLOTS_MAX: u32 = 1 << 20;
+
+/// Whether a frame stands alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Everything: forgets all slots before it is applied. What it holds in `began` is what lives.
+    Key,
+    /// Changes since the frame before.
+    Delta,
+}
+
+/// A snapshot written against the one before it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// Whether it stands alone.
+    pub kind: FrameKind,
+    /// When the snapshot was taken.
+    pub time: Timestamp,
+    /// What rarely changes of the host: in keyframes, and where it changed.
+    pub facts: Option<Arc<HostFacts>>,
+    /// The host's own counters, all of them.
+    pub host: HostSample,
+    /// Processes of the frame before that are gone. Their slots are free before `began` is applied.
+    pub ended: Vec<(u32, End)>,
+    /// Processes that are new, or go on under a changed description (same identity, same slot not in `ended`). Slots
+    /// ascend. A new process starts with every metric absent; `changes` has its first values.
+    pub began: Vec<Began>,
+    /// For each metric the slots whose value is another than in the frame before.
+    pub changes: [MetricChanges; Metric::COUNT],
+    /// Processes that began and ended since the frame before.
+    pub brief: Vec<Brief>,
+    /// What was lost before this frame.
+    pub losses: Vec<Loss>,
+    /// What could not be read: in keyframes, and where it changed.
+    pub field_errors: Option<Vec<FieldError>>,
+}
+
+/// A process that takes a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Began {
+    /// The slot, below [`SLOTS_MAX`].
+    pub slot: u32,
+    /// What stays fixed of the process.
+    pub description: Arc<Description>,
+}
+
+/// The slots at which one metric changed, and to what. Both have the same length; slots ascend.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricChanges {
+    /// Slots, ascending.
+    pub slots: Vec<u32>,
+    /// New values, [`Metric::ABSENT`] for "not known any more".
+    pub values: Vec<u64>,
+}
+
+/// Appends the bytes of a frame.
+pub fn encode(_frame: &Frame, _out: &mut Vec<u8>) {
+    unimplemented!()
+}
+
+/// Reads a frame that fills `bytes` exactly.
+pub fn decode(_bytes: &[u8]) -> Result<Frame, DecodeError> {
+    unimplemented!()
+}

@@ -1,0 +1,9 @@
+//! Frames and blocks: process history as bytes, and back, exactly. `docs/FORMAT.md` is the description.
+
+mod error;
+pub mod frame;
+pub mod state;
+
+pub use error::DecodeError;
+pub use frame::{Began, Frame, FrameKind, MetricChanges};
+pub use state::{ApplyError, HostState};

@@ -1,0 +1,1 @@
+//! Samples the processes of this machine.

@@ -1,0 +1,16 @@
+//! Keeps the catalog (hosts, keys, sessions) and the history (every process of every host at every snapshot).
+//!
+//! The traits speak the words of the project, never SQL. One conformance suite runs against every implementation.
+
+mod catalog;
+mod error;
+mod history;
+
+pub use catalog::{
+    Catalog, Host, HostNumber, Key, KeyChange, KeyId, KeyPurpose, NewKey, NewSession, Session, SignInLink,
+};
+pub use error::StoreError;
+pub use history::{
+    Append, Appended, Applied, FrameOrigin, History, HostPoint, HostSeries, KeptSnapshot, Nearest, Page, Published,
+    Range, Run, SampleFilter, SampleRow, SnapshotEntry, Stats, StreamPosition,
+};
