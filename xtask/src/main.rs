@@ -1,3 +1,44 @@
-//! Tasks of the project.
+//! Tasks of the project: `cargo xtask test` is what must pass before anything is published; the rest measures, packs
+//! and draws. Plain Rust, so that a fresh machine needs nothing but cargo to run them.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task runner talks to the person at the terminal")]
 
-fn main() {}
+mod architecture;
+mod command;
+mod debian;
+mod dependencies;
+mod page;
+mod rust;
+mod step;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of the project", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check: formats, lints, rules of the tree, dependencies, tests, documentation, the page in a browser.
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Test(options) => test::run(&options),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
