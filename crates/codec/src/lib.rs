@@ -1,7 +1,9 @@
 //! Frames and blocks: process history as bytes, and back, exactly. `docs/FORMAT.md` is the description.
 
+mod bytes;
 mod error;
 pub mod frame;
+pub mod limits;
 pub mod state;
 
 pub use error::DecodeError;

@@ -77,6 +77,11 @@ impl Sample {
         &self.values
     }
 
+    /// The raw values to be changed, for loops over many samples.
+    pub const fn raw_mut(&mut self) -> &mut [u64; Metric::COUNT] {
+        &mut self.values
+    }
+
     /// The value of a metric, if known.
     pub fn get(&self, metric: Metric) -> Option<u64> {
         let value = self.values[metric.index()];

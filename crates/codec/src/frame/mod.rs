@@ -8,15 +8,29 @@ use std::sync::Arc;
 
 use procession_model::{Brief, Description, End, FieldError, HostFacts, HostSample, Loss, Metric, Timestamp};
 
-use crate::DecodeError;
+mod decode;
+mod encode;
 
-/// The most slots a host may have.
-pub const SLOTS_MAX: u32 = 1 << 20;
+pub use crate::limits::SLOTS_MAX;
+pub use decode::decode;
+pub use encode::encode;
+
+/// The version of the format that [`encode`] writes.
+pub const VERSION: u8 = 1;
+
+const FLAG_KEY: u8 = 1;
+const FLAG_COMPRESSED: u8 = 1 << 1;
+const FLAG_FACTS: u8 = 1 << 2;
+const FLAG_FIELD_ERRORS: u8 = 1 << 3;
+const FLAGS: u8 = FLAG_KEY | FLAG_COMPRESSED | FLAG_FACTS | FLAG_FIELD_ERRORS;
+
+/// States below this number are written as numbers, the others by name.
+const FIRST_NAMED_STATE: u64 = procession_model::ProcessState::FIRST_OTHER as u64;
 
 /// Whether a frame stands alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
-    /// Everything: forgets all slots before it is applied. What it holds in `began` is what lives.
+    /// Everything: forgets all slots before it is applied. What it holds in `began` is what lives; `ended` is empty.
     Key,
     /// Changes since the frame before.
     Delta,
@@ -33,7 +47,7 @@ pub struct Frame {
     pub facts: Option<Arc<HostFacts>>,
     /// The host's own counters, all of them.
     pub host: HostSample,
-    /// Processes of the frame before that are gone. Their slots are free before `began` is applied.
+    /// Processes of the frame before that are gone, slots ascending. They are free before `began` is applied.
     pub ended: Vec<(u32, End)>,
     /// Processes that are new, or go on under a changed description (same identity, same slot not in `ended`). Slots
     /// ascend. A new process starts with every metric absent; `changes` has its first values.
@@ -46,6 +60,24 @@ pub struct Frame {
     pub losses: Vec<Loss>,
     /// What could not be read: in keyframes, and where it changed.
     pub field_errors: Option<Vec<FieldError>>,
+}
+
+impl Frame {
+    /// A frame in which nothing happened.
+    pub fn new(kind: FrameKind, time: Timestamp) -> Self {
+        Self {
+            kind,
+            time,
+            facts: None,
+            host: HostSample::ABSENT,
+            ended: Vec::new(),
+            began: Vec::new(),
+            changes: Default::default(),
+            brief: Vec::new(),
+            losses: Vec::new(),
+            field_errors: None,
+        }
+    }
 }
 
 /// A process that takes a slot.
@@ -64,14 +96,4 @@ pub struct MetricChanges {
     pub slots: Vec<u32>,
     /// New values, [`Metric::ABSENT`] for "not known any more".
     pub values: Vec<u64>,
-}
-
-/// Appends the bytes of a frame.
-pub fn encode(_frame: &Frame, _out: &mut Vec<u8>) {
-    unimplemented!()
-}
-
-/// Reads a frame that fills `bytes` exactly.
-pub fn decode(_bytes: &[u8]) -> Result<Frame, DecodeError> {
-    unimplemented!()
 }

@@ -1,0 +1,116 @@
+//! Frames against a simple model of what a snapshot is, and against bytes that are no frames.
+
+mod support;
+
+use procession_codec::frame::{decode, encode};
+use procession_codec::{ApplyError, DecodeError, Frame, FrameKind, HostState};
+use procession_model::{Metric, Snapshot};
+use proptest::prelude::*;
+use support::{Oracle, by_pid, steps};
+
+fn bytes(frame: &Frame) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(frame, &mut bytes);
+    bytes
+}
+
+fn sum(snapshot: &Snapshot, metric: Metric) -> u64 {
+    let values = snapshot.processes.iter().filter_map(|process| process.sample.get(metric));
+    u64::try_from(values.map(u128::from).sum::<u128>()).unwrap_or(u64::MAX)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn frames_lead_from_snapshot_to_snapshot(steps in steps(1..12)) {
+        let mut oracle = Oracle::default();
+        let mut sender = HostState::new();
+        let mut receiver = HostState::new();
+        for (index, step) in steps.iter().enumerate() {
+            let snapshot = oracle.step(step);
+            let frame = sender.advance(&snapshot).unwrap();
+            prop_assert_eq!(frame.kind == FrameKind::Key, index == 0);
+            let decoded = decode(&bytes(&frame)).unwrap();
+            prop_assert_eq!(&decoded, &frame);
+            receiver.apply(&decoded).unwrap();
+            prop_assert_eq!(&receiver, &sender);
+            prop_assert_eq!(receiver.cpu_sum(), sum(&snapshot, Metric::Cpu));
+            prop_assert_eq!(receiver.memory_sum(), sum(&snapshot, Metric::Memory));
+            prop_assert_eq!(receiver.process_count(), snapshot.processes.len());
+            prop_assert_eq!(by_pid(receiver.snapshot()), by_pid(snapshot));
+        }
+        let key = sender.keyframe();
+        let mut late = HostState::new();
+        late.apply(&decode(&bytes(&key)).unwrap()).unwrap();
+        let mut expected = sender.snapshot();
+        expected.ended.clear();
+        prop_assert_eq!(late.snapshot(), expected);
+    }
+
+    #[test]
+    fn a_keyframe_in_the_middle_changes_nothing(steps in steps(2..8), at in 0_usize..8) {
+        let mut oracle = Oracle::default();
+        let (mut sender, mut receiver) = (HostState::new(), HostState::new());
+        for (index, step) in steps.iter().enumerate() {
+            let frame = sender.advance(&oracle.step(step)).unwrap();
+            receiver.apply(&frame).unwrap();
+            if index == at {
+                receiver.apply(&sender.keyframe()).unwrap();
+            }
+        }
+        prop_assert_eq!(receiver.snapshot().processes, sender.snapshot().processes);
+        prop_assert_eq!(receiver.cpu_sum(), sender.cpu_sum());
+    }
+
+    #[test]
+    fn cut_frames_are_refused(steps in steps(1..3)) {
+        let (mut oracle, mut state) = (Oracle::default(), HostState::new());
+        for step in &steps {
+            let bytes = bytes(&state.advance(&oracle.step(step)).unwrap());
+            for cut in 0..bytes.len() {
+                prop_assert!(decode(&bytes[..cut]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn flipped_frames_never_panic_and_apply_wholly_or_not(steps in steps(2..4), flips in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..64)) {
+        let (mut oracle, mut state) = (Oracle::default(), HostState::new());
+        state.advance(&oracle.step(&steps[0])).unwrap();
+        let before = state.clone();
+        let good = bytes(&state.advance(&oracle.step(&steps[1])).unwrap());
+        for (place, bits) in flips {
+            let mut bad = good.clone();
+            bad[place.index(good.len())] ^= bits.max(1);
+            if let Ok(frame) = decode(&bad) {
+                let mut state = before.clone();
+                if state.apply(&frame).is_err() {
+                    prop_assert_eq!(&state, &before);
+                } else {
+                    prop_assert_eq!(decode(&bytes(&state.keyframe())).unwrap(), state.keyframe());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_taken_or_refused(noise in prop::collection::vec(any::<u8>(), 0..200), flags in 0_u8..16) {
+        let mut bytes = vec![1, flags];
+        bytes.extend(noise);
+        if let Ok(frame) = decode(&bytes) {
+            prop_assert_eq!(decode(&self::bytes(&frame)).unwrap(), frame);
+        }
+    }
+}
+
+#[test]
+fn newer_versions_are_named() {
+    assert_eq!(decode(&[2, 0]), Err(DecodeError::UnknownVersion(2)));
+}
+
+#[test]
+fn a_delta_needs_a_keyframe_first() {
+    let frame = Frame::new(FrameKind::Delta, Default::default());
+    assert_eq!(HostState::new().apply(&frame), Err(ApplyError::KeyframeNeeded));
+}
