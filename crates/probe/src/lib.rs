@@ -1,1 +1,78 @@
 //! Samples the processes of this machine.
+//!
+//! One facade, [`Probe`], over one folder an operating system; all folders have the same functions, and the
+//! `unsupported` one is compiled everywhere so that it cannot rot. A probe reads counters and turns them into values of
+//! the interval at once, because only here the counters and the monotonic clock are both at hand.
+//!
+//! This is the only crate that may use unsafe code, and only to call the operating system.
+
+mod config;
+mod error;
+mod field_errors;
+mod moment;
+mod rate;
+
+#[cfg(target_os = "linux")]
+#[path = "linux/mod.rs"]
+mod platform;
+#[cfg(not(target_os = "linux"))]
+#[path = "unsupported/mod.rs"]
+mod platform;
+#[cfg(all(test, target_os = "linux"))]
+#[expect(dead_code, reason = "compiled so that it cannot rot")]
+mod unsupported;
+
+pub use config::{MaskArguments, OptionalFields, ProbeConfig};
+pub use error::ProbeError;
+pub use moment::Moment;
+
+use std::sync::Arc;
+
+use procession_model::{HostFacts, Snapshot};
+
+/// The longest command line in bytes; what comes after is cut off.
+pub const COMMAND_LINE_BYTES_MAX: usize = 16 << 10;
+/// The longest name, path of an executable or control group in bytes; what comes after is cut off.
+pub const NAME_BYTES_MAX: usize = 4 << 10;
+
+/// Samples the processes of this machine, again and again.
+#[derive(Debug)]
+pub struct Probe {
+    collector: platform::Collector,
+}
+
+impl Probe {
+    /// Opens what is kept open. Fails where this machine cannot be read at all.
+    pub fn new(config: ProbeConfig) -> Result<Self, ProbeError> {
+        Ok(Self { collector: platform::Collector::new(config)? })
+    }
+
+    /// All processes now. Values of an interval are absent in the first snapshot.
+    pub fn snapshot(&mut self, moment: Moment) -> Result<Snapshot, ProbeError> {
+        let mut snapshot = Snapshot::default();
+        self.snapshot_into(moment, &mut snapshot)?;
+        Ok(snapshot)
+    }
+
+    /// Like [`Probe::snapshot`], into the memory of an earlier one, all of which is replaced: where the same processes
+    /// go on, nothing is allocated.
+    pub fn snapshot_into(&mut self, moment: Moment, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
+        self.collector.snapshot_into(moment, snapshot)
+    }
+
+    /// What is known of the machine; the boot's id and time among it.
+    pub fn facts(&self) -> &Arc<HostFacts> {
+        self.collector.facts()
+    }
+}
+
+/// The machine's name, as it calls itself.
+pub fn host_name() -> Option<String> {
+    platform::host_name()
+}
+
+/// What the operating system calls this installation of itself, such as Linux's machine-id. Machines made from one
+/// image may share it.
+pub fn machine_id() -> Option<String> {
+    platform::machine_id()
+}

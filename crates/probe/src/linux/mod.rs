@@ -1,0 +1,137 @@
+//! Linux: the proc file system.
+//!
+//! Every process costs one `pread` of its kept-open `stat` and a pass over that text; what stays fixed is read once. The
+//! price is one descriptor a process (and a page in the kernel): no more than half of what we may have, beyond that files
+//! are opened, read and closed.
+
+mod describe;
+mod facts;
+mod file;
+mod host;
+mod listing;
+mod process_entry;
+mod stat;
+mod sweep;
+mod users;
+
+pub(crate) use facts::{host_name, machine_id};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use procession_model::{HostFacts, Process, Snapshot, Timestamp};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{CWD, OFlags};
+use rustix::process::{Resource, getrlimit};
+
+use describe::Describer;
+use file::{open, read_error};
+use host::{HostCounters, HostFiles};
+use sweep::{Interval, Sweeper};
+use users::Users;
+
+use crate::{Moment, ProbeConfig, ProbeError};
+
+/// Samples by the proc file system.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    proc: OwnedFd,
+    proc_root: PathBuf,
+    host_files: HostFiles,
+    facts: Arc<HostFacts>,
+    sweeper: Sweeper,
+    earlier: Option<Earlier>,
+}
+
+/// The last snapshot.
+#[derive(Debug)]
+struct Earlier {
+    monotonic: Duration,
+    counters: HostCounters,
+}
+
+impl Collector {
+    pub(crate) fn new(config: ProbeConfig) -> Result<Self, ProbeError> {
+        let proc_root = config.proc_root;
+        let proc = proc_root
+            .to_str()
+            .ok_or(rustix::io::Errno::INVAL)
+            .and_then(|root| open(CWD, root, OFlags::DIRECTORY))
+            .map_err(|error| read_error(&proc_root, error))?;
+        let mut host_files = HostFiles::open(proc.as_fd(), &proc_root)?;
+        let counters = host_files.read()?;
+        let boot_id = facts::boot_id(&proc_root);
+        let boot_time = match config.known_boot {
+            Some((known_id, time)) if Some(&known_id) == boot_id.as_ref() => time,
+            _ => boot_time(&counters),
+        };
+        let facts = Arc::new(HostFacts {
+            cpu_count: Some(counters.cpu_count),
+            memory_total_bytes: counters.memory_total_bytes,
+            boot_time: Some(boot_time),
+            boot_id: boot_id.map(Arc::from),
+            os: Some(facts::operating_system(&config.system_root).into()),
+            architecture: Some(std::env::consts::ARCH.into()),
+            agent_version: config.agent_version,
+            collector: Some("proc".into()),
+        });
+        let describer = Describer::new(Users::new(&config.system_root), config.mask);
+        let descriptors_max = config.descriptors_max.unwrap_or_else(half_of_the_descriptors);
+        let sweeper = Sweeper::new(describer, config.fields, boot_time, descriptors_max);
+        Ok(Self { proc, proc_root, host_files, facts, sweeper, earlier: None })
+    }
+
+    pub(crate) fn snapshot_into(&mut self, moment: Moment, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
+        let counters = self.host_files.read()?;
+        let length = self.earlier.as_ref().map(|earlier| moment.monotonic.saturating_sub(earlier.monotonic));
+        let interval = self
+            .earlier
+            .as_ref()
+            .zip(length)
+            .map(|(earlier, length)| Interval { length, began_uptime_ticks: earlier.counters.uptime_ticks });
+        self.sweeper.sweep(self.proc.as_fd(), interval).map_err(|error| read_error(&self.proc_root, error))?;
+        self.update_facts(&counters);
+
+        snapshot.time = moment.wall;
+        snapshot.facts.clone_from(&self.facts);
+        let earlier_counters = self.earlier.as_ref().map(|earlier| &earlier.counters);
+        snapshot.host = self.host_files.sample(&counters, earlier_counters, length.unwrap_or_default());
+        snapshot.processes.clear();
+        snapshot.processes.extend(
+            self.sweeper
+                .entries()
+                .map(|entry| Process { description: entry.description.clone(), sample: entry.sample }),
+        );
+        snapshot.ended.clear();
+        snapshot.brief.clear();
+        snapshot.losses.clear();
+        self.sweeper.write_errors_into(&mut snapshot.field_errors);
+        self.earlier = Some(Earlier { monotonic: moment.monotonic, counters });
+        Ok(())
+    }
+
+    pub(crate) fn facts(&self) -> &Arc<HostFacts> {
+        &self.facts
+    }
+
+    /// CPUs and memory may be plugged. The boot time stays what it was at first: the kernel computes it anew from the
+    /// wall clock at every look, and the starts of all processes would move with it.
+    fn update_facts(&mut self, counters: &HostCounters) {
+        let (cpu_count, memory) = (Some(counters.cpu_count), counters.memory_total_bytes);
+        if (self.facts.cpu_count, self.facts.memory_total_bytes) != (cpu_count, memory) {
+            let facts = Arc::make_mut(&mut self.facts);
+            (facts.cpu_count, facts.memory_total_bytes) = (cpu_count, memory);
+        }
+    }
+}
+
+fn boot_time(counters: &HostCounters) -> Timestamp {
+    let ms = counters.boot_seconds.saturating_mul(1_000);
+    Timestamp::from_ms(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+fn half_of_the_descriptors() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit / 2).unwrap_or(usize::MAX))
+}
