@@ -18,6 +18,18 @@ pub struct Range {
     pub end: Option<Timestamp>,
 }
 
+impl Range {
+    /// Whether a moment is in it.
+    pub fn contains(&self, time: Timestamp) -> bool {
+        self.start.is_none_or(|start| time >= start) && self.end.is_none_or(|end| time < end)
+    }
+
+    /// Whether anything between `first` and `last`, both included, is in it.
+    pub fn touches(&self, first: Timestamp, last: Timestamp) -> bool {
+        self.start.is_none_or(|start| last >= start) && self.end.is_none_or(|end| first < end)
+    }
+}
+
 /// Where a frame came from: a stream of an agent and its number in it. Lets the store drop what it already has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameOrigin {
@@ -81,6 +93,10 @@ pub struct Published {
     pub frame: Arc<Frame>,
     /// True for a snapshot older than the newest one: it changes the history, not the live view.
     pub late: bool,
+    /// The sums over the host's processes after this frame, so that an overview of many hosts needs no state of its own.
+    pub point: HostPoint,
+    /// What is known of the host after this frame.
+    pub facts: Arc<HostFacts>,
 }
 
 /// What [`History::append`] did.

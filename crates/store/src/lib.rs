@@ -2,15 +2,20 @@
 //!
 //! The traits speak the words of the project, never SQL. One conformance suite runs against every implementation.
 
+mod blocking;
 mod catalog;
+mod engine;
 mod error;
 mod history;
+mod sqlite;
 
 pub use catalog::{
     Catalog, Host, HostNumber, Key, KeyChange, KeyId, KeyPurpose, NewKey, NewSession, Session, SignInLink,
 };
+pub use engine::{BATCH_ITEMS_MAX, LIST_MAX, POINTS_MAX, RUNS_MAX, SAMPLES_MAX, SealPolicy};
 pub use error::StoreError;
 pub use history::{
     Append, Appended, Applied, FrameOrigin, History, HostPoint, HostSeries, KeptSnapshot, Nearest, Page, Published,
     Range, Run, SampleFilter, SampleRow, SnapshotEntry, Stats, StreamPosition,
 };
+pub use sqlite::{OpenOptions, SqliteCatalog, SqliteStore};

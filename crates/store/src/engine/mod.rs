@@ -1,0 +1,113 @@
+//! The history over any database that keeps rows of bytes.
+//!
+//! What is new is in memory and in the journal; what is older is in blocks. All of it blocks: [`store::SegmentStore`] calls
+//! it on threads made for that.
+
+mod cursor;
+mod ingest;
+mod journal;
+mod journal_rows;
+mod level;
+mod open_host;
+mod replay;
+mod runs;
+mod samples;
+mod seal;
+mod sealed;
+mod segments;
+mod series;
+mod snapshots;
+mod stats;
+mod store;
+mod view;
+mod wake;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast;
+
+use journal_rows::JournalRows;
+use open_host::Hosts;
+
+pub use ingest::BATCH_ITEMS_MAX;
+pub(crate) use level::Level;
+pub use runs::RUNS_MAX;
+pub use samples::SAMPLES_MAX;
+pub use seal::SealPolicy;
+pub(crate) use segments::{BlockEntry, BlockFilter, HostMark, JournalRow, NewBlock, Sealing, Segments, Totals};
+pub use series::POINTS_MAX;
+pub use snapshots::LIST_MAX;
+pub(crate) use store::SegmentStore;
+
+use crate::{Published, StoreError};
+
+/// How many published frames a follower may be behind before it misses some.
+const FOLLOW_MAX: usize = 16_384;
+/// How many damages are kept in words; more are only counted.
+const DAMAGES_MAX: usize = 1_000;
+
+/// The history.
+pub(crate) struct Engine<S> {
+    segments: S,
+    policy: SealPolicy,
+    hosts: Hosts,
+    published: broadcast::Sender<Arc<Published>>,
+    rows: Mutex<JournalRows>,
+    /// Held while sealing, so that one run is not sealed twice.
+    sealing: Mutex<()>,
+    open_bytes: Bytes,
+    damages: Mutex<Vec<String>>,
+}
+
+impl<S: Segments> Engine<S> {
+    /// Opens what the database has.
+    pub(crate) fn open(segments: S, policy: SealPolicy) -> Result<Self, StoreError> {
+        let replayed = replay::replay(&segments)?;
+        let engine = Self {
+            segments,
+            policy,
+            hosts: Hosts::of(replayed.hosts.into_values()),
+            published: broadcast::Sender::new(FOLLOW_MAX),
+            rows: Mutex::new(replayed.rows),
+            sealing: Mutex::default(),
+            open_bytes: Bytes(AtomicUsize::new(replayed.open_bytes)),
+            damages: Mutex::default(),
+        };
+        for damage in replayed.damages {
+            engine.report(damage);
+        }
+        Ok(engine)
+    }
+
+    fn rows(&self) -> MutexGuard<'_, JournalRows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a damage, for the log and for `verify`.
+    fn report(&self, damage: String) {
+        tracing::error!(damage, "the history is damaged");
+        let mut damages = self.damages.lock().unwrap_or_else(PoisonError::into_inner);
+        if damages.len() < DAMAGES_MAX {
+            damages.push(damage);
+        }
+    }
+}
+
+/// A number of bytes that goes up and down.
+#[derive(Debug)]
+struct Bytes(AtomicUsize);
+
+impl Bytes {
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,156 @@
+//! What the history needs of a database: rows of bytes, by number and by range, and one transaction.
+//!
+//! Everything that knows frames is above this line, so SQLite, PostgreSQL and MySQL can hold the same rows with the same
+//! SQL. Calls block: the engine works on threads for blocking work; an async driver blocks on its own handle there.
+
+use bytes::Bytes;
+use procession_model::Timestamp;
+
+use super::level::Level;
+use crate::{HostNumber, Range, StoreError, StreamPosition};
+
+/// A row of the journal.
+#[derive(Clone, Debug)]
+pub(crate) struct JournalRow {
+    /// Its number; later rows have higher ones.
+    pub(crate) id: u64,
+    /// Its bytes.
+    pub(crate) bytes: Bytes,
+}
+
+/// How far a host is sealed, and what has to outlive its journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HostMark {
+    /// Which host.
+    pub(crate) host: HostNumber,
+    /// The last sequence in a block of frames that came in their time; 0 if none.
+    pub(crate) sealed: u32,
+    /// The last sequence in a block of late frames; 0 if none.
+    pub(crate) sealed_late: u32,
+    /// The last sequence given.
+    pub(crate) last_sequence: u32,
+    /// Where the host's agent has got to.
+    pub(crate) stream: Option<StreamPosition>,
+}
+
+/// A block to be kept.
+#[derive(Clone, Debug)]
+pub(crate) struct NewBlock {
+    /// What is known of it without reading it; its number is not given yet.
+    pub(crate) entry: BlockEntry,
+    /// Names and users that are in it.
+    pub(crate) skip: Vec<u8>,
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// Strings that are new to its dictionary, empty if none.
+    pub(crate) segment: Vec<u8>,
+}
+
+/// What is known of a block without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockEntry {
+    /// Its number; later blocks have higher ones.
+    pub(crate) id: i64,
+    /// Of which host.
+    pub(crate) host: HostNumber,
+    /// Raw, or how coarse.
+    pub(crate) level: Level,
+    /// Whether it holds frames that came late.
+    pub(crate) late: bool,
+    /// Time of its first frame.
+    pub(crate) first_time: Timestamp,
+    /// Time of its last frame.
+    pub(crate) last_time: Timestamp,
+    /// The lowest sequence in it.
+    pub(crate) first_sequence: u32,
+    /// The highest sequence in it.
+    pub(crate) last_sequence: u32,
+    /// How many frames (of a rollup: steps).
+    pub(crate) frames: u32,
+    /// How many processes in all frames together.
+    pub(crate) samples: u64,
+    /// Length of its bytes.
+    pub(crate) bytes: u64,
+    /// Number of its dictionary.
+    pub(crate) dictionary: u32,
+}
+
+/// Which blocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockFilter {
+    /// Of which host; all if absent.
+    pub(crate) host: Option<HostNumber>,
+    /// Of which level.
+    pub(crate) level: Level,
+    /// Those that have a frame in it, or on both sides of it.
+    pub(crate) range: Range,
+}
+
+/// What is sealed in one transaction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sealing {
+    /// Blocks to be kept.
+    pub(crate) blocks: Vec<NewBlock>,
+    /// New marks of hosts.
+    pub(crate) marks: Vec<HostMark>,
+    /// Rows of the journal that nothing needs any more.
+    pub(crate) journal_rows: Vec<u64>,
+}
+
+/// Sums over the tables.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    /// Bytes of the journal.
+    pub(crate) journal_bytes: u64,
+    /// Bytes of dictionaries.
+    pub(crate) dictionary_bytes: u64,
+    /// For each level.
+    pub(crate) levels: [LevelTotals; Level::COUNT],
+}
+
+/// Sums over the blocks of a level.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LevelTotals {
+    /// How many blocks.
+    pub(crate) blocks: u64,
+    /// Their frames.
+    pub(crate) frames: u64,
+    /// Their process samples.
+    pub(crate) samples: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+    /// Time of the first frame.
+    pub(crate) oldest: Option<Timestamp>,
+    /// Time of the last frame.
+    pub(crate) newest: Option<Timestamp>,
+}
+
+/// A database that keeps rows of bytes.
+pub(crate) trait Segments: Send + Sync + 'static {
+    /// Adds a row to the journal; durable when this returns.
+    fn append_journal(&self, bytes: &[u8]) -> Result<u64, StoreError>;
+    /// Shows every row of the journal in the order of their numbers.
+    fn each_journal_row(&self, see: &mut dyn FnMut(JournalRow)) -> Result<(), StoreError>;
+    /// All marks.
+    fn marks(&self) -> Result<Vec<HostMark>, StoreError>;
+    /// Keeps blocks and marks and deletes rows of the journal in one transaction. Returns the numbers of the blocks.
+    fn seal(&self, sealing: &Sealing) -> Result<Vec<i64>, StoreError>;
+    /// Blocks by host and first time.
+    fn blocks(&self, filter: BlockFilter) -> Result<Vec<BlockEntry>, StoreError>;
+    /// Raw blocks of a host whose lowest and highest sequence enclose this one.
+    fn blocks_around(&self, host: HostNumber, sequence: u32) -> Result<Vec<BlockEntry>, StoreError>;
+    /// The raw block of a host that came in time and has the last frame before or at this time.
+    fn last_block(&self, host: HostNumber) -> Result<Option<BlockEntry>, StoreError>;
+    /// The bytes of a block; `None` once it was deleted.
+    fn block_bytes(&self, id: i64) -> Result<Option<Bytes>, StoreError>;
+    /// The names and users of a block.
+    fn block_skip(&self, id: i64) -> Result<Option<Bytes>, StoreError>;
+    /// The segments of a dictionary in their order.
+    fn dictionary(&self, host: HostNumber, number: u32) -> Result<Vec<Bytes>, StoreError>;
+    /// Sums.
+    fn totals(&self) -> Result<Totals, StoreError>;
+    /// Checks the database's own structure; what is damaged.
+    fn check(&self) -> Result<Vec<String>, StoreError>;
+    /// Writes everything down.
+    fn close(&self) -> Result<(), StoreError>;
+}

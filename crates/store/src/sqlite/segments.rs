@@ -1,0 +1,289 @@
+//! The history's rows in SQLite.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use procession_model::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::database::Database;
+use super::failure::{failed, out_of_range};
+use super::lock::HistoryLock;
+use crate::engine::{BlockEntry, BlockFilter, HostMark, JournalRow, Level, NewBlock, Sealing, Segments, Totals};
+use crate::{FrameOrigin, HostNumber, StoreError, StreamPosition};
+
+/// Columns of a block entry, in the order `block` reads them.
+const BLOCK_COLUMNS: &str = "id, host, level, late, first_time, last_time, first_sequence, last_sequence, frames, samples, \
+                             bytes, dictionary";
+
+/// The history's rows in SQLite.
+#[derive(Debug)]
+pub struct SqliteSegments {
+    pub(super) database: Arc<Database>,
+    pub(super) _lock: HistoryLock,
+}
+
+impl Segments for SqliteSegments {
+    fn append_journal(&self, bytes: &[u8]) -> Result<u64, StoreError> {
+        self.database.write(|transaction| {
+            let mut insert = transaction.prepare_cached("INSERT INTO journal (bytes) VALUES (?1)").map_err(failed)?;
+            let id = insert.insert([bytes]).map_err(failed)?;
+            u64::try_from(id).map_err(|_| out_of_range("the number of a journal row"))
+        })
+    }
+
+    fn each_journal_row(&self, see: &mut dyn FnMut(JournalRow)) -> Result<(), StoreError> {
+        self.database.read(|transaction| {
+            let mut select = transaction.prepare("SELECT id, bytes FROM journal ORDER BY id").map_err(failed)?;
+            let mut rows = select.query([]).map_err(failed)?;
+            while let Some(row) = rows.next().map_err(failed)? {
+                let id = unsigned(row, 0)?;
+                see(JournalRow { id, bytes: blob(row, 1)? });
+            }
+            Ok(())
+        })
+    }
+
+    fn marks(&self) -> Result<Vec<HostMark>, StoreError> {
+        let sql = "SELECT host, sealed, sealed_late, last_sequence, stream, stream_sequence, resumable FROM host_mark";
+        self.database.read(|transaction| collect(transaction, sql, [], mark))
+    }
+
+    fn seal(&self, sealing: &Sealing) -> Result<Vec<i64>, StoreError> {
+        self.database.write(|transaction| {
+            let ids = sealing.blocks.iter().map(|block| insert_block(transaction, block)).collect::<Result<_, _>>()?;
+            for mark in &sealing.marks {
+                put_mark(transaction, mark)?;
+            }
+            let mut delete = transaction.prepare_cached("DELETE FROM journal WHERE id = ?1").map_err(failed)?;
+            for row in &sealing.journal_rows {
+                delete.execute([signed(*row)?]).map_err(failed)?;
+            }
+            Ok(ids)
+        })
+    }
+
+    fn blocks(&self, filter: BlockFilter) -> Result<Vec<BlockEntry>, StoreError> {
+        let start = filter.range.start.map_or(i64::MIN, Timestamp::as_ms);
+        let end = filter.range.end.map_or(i64::MAX, Timestamp::as_ms);
+        let level = filter.level.number();
+        self.database.read(|transaction| match filter.host {
+            Some(host) => {
+                let sql = format!(
+                    "SELECT {BLOCK_COLUMNS} FROM block WHERE host = ?1 AND level = ?2 AND last_time >= ?3 \
+                     AND first_time < ?4 ORDER BY first_time, id"
+                );
+                collect(transaction, &sql, params![host, level, start, end], block)
+            }
+            None => {
+                let sql = format!(
+                    "SELECT {BLOCK_COLUMNS} FROM block WHERE level = ?1 AND last_time >= ?2 AND first_time < ?3 \
+                     ORDER BY host, first_time, id"
+                );
+                collect(transaction, &sql, params![level, start, end], block)
+            }
+        })
+    }
+
+    fn blocks_around(&self, host: HostNumber, sequence: u32) -> Result<Vec<BlockEntry>, StoreError> {
+        let sql = format!(
+            "SELECT {BLOCK_COLUMNS} FROM block WHERE host = ?1 AND level = 0 AND last_sequence >= ?2 \
+             AND first_sequence <= ?2 ORDER BY last_sequence"
+        );
+        self.database.read(|transaction| collect(transaction, &sql, params![host, sequence], block))
+    }
+
+    fn last_block(&self, host: HostNumber) -> Result<Option<BlockEntry>, StoreError> {
+        let sql = format!(
+            "SELECT {BLOCK_COLUMNS} FROM block WHERE host = ?1 AND level = 0 AND late = 0 \
+             ORDER BY last_sequence DESC LIMIT 1"
+        );
+        self.database.read(|transaction| Ok(collect(transaction, &sql, [host], block)?.pop()))
+    }
+
+    fn block_bytes(&self, id: i64) -> Result<Option<Bytes>, StoreError> {
+        self.database.read(|transaction| one_blob(transaction, "SELECT bytes FROM block_bytes WHERE id = ?1", id))
+    }
+
+    fn block_skip(&self, id: i64) -> Result<Option<Bytes>, StoreError> {
+        self.database.read(|transaction| one_blob(transaction, "SELECT skip FROM block WHERE id = ?1", id))
+    }
+
+    fn dictionary(&self, host: HostNumber, number: u32) -> Result<Vec<Bytes>, StoreError> {
+        let sql = "SELECT bytes FROM dictionary WHERE host = ?1 AND number = ?2 ORDER BY segment";
+        self.database.read(|transaction| collect(transaction, sql, [host, number], |row| blob(row, 0)))
+    }
+
+    fn totals(&self) -> Result<Totals, StoreError> {
+        self.database.read(totals)
+    }
+
+    fn check(&self) -> Result<Vec<String>, StoreError> {
+        self.database.read(|transaction| {
+            let found: Vec<String> =
+                collect(transaction, "PRAGMA integrity_check", [], |row| row.get(0).map_err(failed))?;
+            Ok(found.into_iter().filter(|line| line != "ok").collect())
+        })
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.database.writer().pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).map_err(failed)
+    }
+}
+
+fn collect<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut select = connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = select.query(parameters).map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn one_blob(connection: &Connection, sql: &str, id: i64) -> Result<Option<Bytes>, StoreError> {
+    let mut select = connection.prepare_cached(sql).map_err(failed)?;
+    select
+        .query_row([id], |row| row.get::<_, Vec<u8>>(0))
+        .optional()
+        .map(|bytes| bytes.map(Bytes::from))
+        .map_err(failed)
+}
+
+fn blob(row: &Row<'_>, column: usize) -> Result<Bytes, StoreError> {
+    row.get::<_, Vec<u8>>(column).map(Bytes::from).map_err(failed)
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
+    u64::try_from(row.get::<_, i64>(column).map_err(failed)?).map_err(|_| out_of_range("a number"))
+}
+
+fn signed(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError::Limit(format!("{number} is more than the database can count")))
+}
+
+fn mark(row: &Row<'_>) -> Result<HostMark, StoreError> {
+    let stream: Option<[u8; 16]> = row.get(4).map_err(failed)?;
+    let stream = match stream {
+        Some(stream) => Some(StreamPosition {
+            // Stream sequences use all 64 bits: kept bit by bit.
+            origin: FrameOrigin { stream, sequence: row.get::<_, i64>(5).map_err(failed)?.cast_unsigned() },
+            resumable: row.get(6).map_err(failed)?,
+        }),
+        None => None,
+    };
+    Ok(HostMark {
+        host: row.get(0).map_err(failed)?,
+        sealed: row.get(1).map_err(failed)?,
+        sealed_late: row.get(2).map_err(failed)?,
+        last_sequence: row.get(3).map_err(failed)?,
+        stream,
+    })
+}
+
+fn put_mark(transaction: &Transaction<'_>, mark: &HostMark) -> Result<(), StoreError> {
+    let mut put = transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO host_mark (host, sealed, sealed_late, last_sequence, stream, stream_sequence, resumable) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )
+        .map_err(failed)?;
+    let origin = mark.stream.map(|stream| stream.origin);
+    put.execute(params![
+        mark.host,
+        mark.sealed,
+        mark.sealed_late,
+        mark.last_sequence,
+        origin.map(|origin| origin.stream),
+        origin.map(|origin| origin.sequence.cast_signed()),
+        mark.stream.is_some_and(|stream| stream.resumable),
+    ])
+    .map_err(failed)?;
+    Ok(())
+}
+
+fn block(row: &Row<'_>) -> Result<BlockEntry, StoreError> {
+    let level: u8 = row.get(2).map_err(failed)?;
+    Ok(BlockEntry {
+        id: row.get(0).map_err(failed)?,
+        host: row.get(1).map_err(failed)?,
+        level: Level::from_number(level).ok_or_else(|| out_of_range("the level of a block"))?,
+        late: row.get(3).map_err(failed)?,
+        first_time: Timestamp::from_ms(row.get(4).map_err(failed)?),
+        last_time: Timestamp::from_ms(row.get(5).map_err(failed)?),
+        first_sequence: row.get(6).map_err(failed)?,
+        last_sequence: row.get(7).map_err(failed)?,
+        frames: row.get(8).map_err(failed)?,
+        samples: unsigned(row, 9)?,
+        bytes: unsigned(row, 10)?,
+        dictionary: row.get(11).map_err(failed)?,
+    })
+}
+
+fn insert_block(transaction: &Transaction<'_>, block: &NewBlock) -> Result<i64, StoreError> {
+    let entry = &block.entry;
+    let mut insert = transaction
+        .prepare_cached(
+            "INSERT INTO block (host, level, late, first_time, last_time, first_sequence, last_sequence, frames, samples, \
+             bytes, dictionary, skip) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )
+        .map_err(failed)?;
+    let id = insert
+        .insert(params![
+            entry.host,
+            entry.level.number(),
+            entry.late,
+            entry.first_time.as_ms(),
+            entry.last_time.as_ms(),
+            entry.first_sequence,
+            entry.last_sequence,
+            entry.frames,
+            signed(entry.samples)?,
+            signed(entry.bytes)?,
+            entry.dictionary,
+            block.skip,
+        ])
+        .map_err(failed)?;
+    let mut insert =
+        transaction.prepare_cached("INSERT INTO block_bytes (id, bytes) VALUES (?1, ?2)").map_err(failed)?;
+    insert.execute(params![id, block.bytes]).map_err(failed)?;
+    if !block.segment.is_empty() {
+        let mut insert = transaction
+            .prepare_cached(
+                "INSERT INTO dictionary (host, number, segment, bytes) SELECT ?1, ?2, \
+                 (SELECT coalesce(max(segment) + 1, 0) FROM dictionary WHERE host = ?1 AND number = ?2), ?3",
+            )
+            .map_err(failed)?;
+        insert.execute(params![entry.host, entry.dictionary, block.segment]).map_err(failed)?;
+    }
+    Ok(id)
+}
+
+fn totals(transaction: &Transaction<'_>) -> Result<Totals, StoreError> {
+    let sum = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed);
+    let mut totals = Totals {
+        journal_bytes: sum("SELECT coalesce(sum(length(bytes)), 0) FROM journal")?.cast_unsigned(),
+        dictionary_bytes: sum("SELECT coalesce(sum(length(bytes)), 0) FROM dictionary")?.cast_unsigned(),
+        ..Totals::default()
+    };
+    let sql = "SELECT level, count(*), sum(frames), sum(samples), sum(bytes), min(first_time), max(last_time) FROM block \
+               GROUP BY level";
+    let mut select = transaction.prepare_cached(sql).map_err(failed)?;
+    let mut rows = select.query([]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let level: u8 = row.get(0).map_err(failed)?;
+        let level = totals.levels.get_mut(usize::from(level)).ok_or_else(|| out_of_range("the level of a block"))?;
+        level.blocks = unsigned(row, 1)?;
+        level.frames = unsigned(row, 2)?;
+        level.samples = unsigned(row, 3)?;
+        level.bytes = unsigned(row, 4)?;
+        level.oldest = Some(Timestamp::from_ms(row.get(5).map_err(failed)?));
+        level.newest = Some(Timestamp::from_ms(row.get(6).map_err(failed)?));
+    }
+    Ok(totals)
+}
