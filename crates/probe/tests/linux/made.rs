@@ -8,26 +8,26 @@ use procession_model::{Process, Snapshot, Timestamp};
 use procession_probe::{Moment, Probe, ProbeConfig};
 
 /// A made machine that booted at 1,700,000,000 seconds and is up for 1,000.
-pub struct Machine {
+pub(crate) struct Machine {
     folder: tempfile::TempDir,
 }
 
 /// A made process.
 #[derive(Clone)]
-pub struct Made {
-    pub pid: u32,
-    pub name: &'static [u8],
-    pub parent_pid: u32,
-    pub flags: u64,
-    pub cpu_ticks: u64,
-    pub start_ticks: u64,
-    pub start_stack: u64,
-    pub command_line: &'static [u8],
-    pub uid: u32,
+pub(crate) struct Made {
+    pub(crate) pid: u32,
+    pub(crate) name: &'static [u8],
+    pub(crate) parent_pid: u32,
+    pub(crate) flags: u64,
+    pub(crate) cpu_ticks: u64,
+    pub(crate) start_ticks: u64,
+    pub(crate) start_stack: u64,
+    pub(crate) command_line: &'static [u8],
+    pub(crate) uid: u32,
 }
 
 impl Made {
-    pub fn new(pid: u32) -> Self {
+    pub(crate) fn new(pid: u32) -> Self {
         Self {
             pid,
             name: b"made",
@@ -43,7 +43,7 @@ impl Made {
 }
 
 impl Machine {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let machine = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir_all(machine.proc().join("sys/kernel/random")).unwrap();
         fs::create_dir_all(machine.folder.path().join("etc")).unwrap();
@@ -56,25 +56,25 @@ impl Machine {
         machine
     }
 
-    pub fn proc(&self) -> PathBuf {
+    pub(crate) fn proc(&self) -> PathBuf {
         self.folder.path().join("proc")
     }
 
-    pub fn write(&self, path: &str, bytes: &[u8]) {
+    pub(crate) fn write(&self, path: &str, bytes: &[u8]) {
         fs::write(self.proc().join(path), bytes).unwrap();
     }
 
-    pub fn set_time(&self, uptime_seconds: u64, busy_ticks: u64) {
+    pub(crate) fn set_time(&self, uptime_seconds: u64, busy_ticks: u64) {
         self.set_boot_seconds(1_700_000_000, uptime_seconds, busy_ticks);
     }
 
-    pub fn set_boot_seconds(&self, boot_seconds: u64, uptime_seconds: u64, busy_ticks: u64) {
+    pub(crate) fn set_boot_seconds(&self, boot_seconds: u64, uptime_seconds: u64, busy_ticks: u64) {
         self.write("uptime", format!("{uptime_seconds}.00 0.00\n").as_bytes());
         let stat = format!("cpu  {busy_ticks} 0 0 9 0 0 0 0 0 0\ncpu0 1\ncpu1 1\nbtime {boot_seconds}\nprocesses 9\n");
         self.write("stat", stat.as_bytes());
     }
 
-    pub fn put(&self, made: &Made) {
+    pub(crate) fn put(&self, made: &Made) {
         let folder = self.proc().join(made.pid.to_string());
         fs::create_dir_all(&folder).unwrap();
         let mut stat = format!("{} (", made.pid).into_bytes();
@@ -95,34 +95,34 @@ impl Machine {
         }
     }
 
-    pub fn remove(&self, pid: u32) {
+    pub(crate) fn remove(&self, pid: u32) {
         fs::remove_dir_all(self.proc().join(pid.to_string())).unwrap();
     }
 
-    pub fn config(&self) -> ProbeConfig {
+    pub(crate) fn config(&self) -> ProbeConfig {
         ProbeConfig { proc_root: self.proc(), system_root: self.folder.path().to_owned(), ..ProbeConfig::default() }
     }
 
-    pub fn probe(&self) -> Probe {
+    pub(crate) fn probe(&self) -> Probe {
         Probe::new(self.config()).unwrap()
     }
 }
 
 /// A moment this many seconds after the first.
-pub fn at(seconds: u64) -> Moment {
+pub(crate) fn at(seconds: u64) -> Moment {
     let ms = i64::try_from(seconds * 1_000).unwrap();
     Moment { wall: Timestamp::from_ms(1_700_001_000_000 + ms), monotonic: Duration::from_secs(seconds) }
 }
 
-pub fn process(snapshot: &Snapshot, pid: u32) -> Option<&Process> {
+pub(crate) fn process(snapshot: &Snapshot, pid: u32) -> Option<&Process> {
     snapshot.processes.iter().find(|process| process.description.identity.pid == pid)
 }
 
-pub fn pids(snapshot: &Snapshot) -> Vec<u32> {
+pub(crate) fn pids(snapshot: &Snapshot) -> Vec<u32> {
     snapshot.processes.iter().map(|process| process.description.identity.pid).collect()
 }
 
 /// Whether a path is there, for reasons why a test cannot run.
-pub fn exists(path: &str) -> bool {
+pub(crate) fn exists(path: &str) -> bool {
     Path::new(path).exists()
 }

@@ -1,0 +1,71 @@
+//! The agent's command line, the same in both binaries.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::address::ServerAddress;
+use crate::{Key, interval};
+
+/// Watches this machine and sends its processes to a server.
+///
+/// What is not given here is taken from the environment, then from `agent_config.json` beside the executable or in the
+/// current folder. Started in a terminal with nothing at all, the agent asks for the address and the key and writes that file.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct AgentArguments {
+    /// Address of the server, such as http://127.0.0.1:8000 or https://procession.example.org
+    #[arg(long, env = "PROCESSION_SERVER", value_name = "URL")]
+    pub server: Option<ServerAddress>,
+
+    /// Key for uploads, made with `procession key create --purpose upload`; other users of this machine can see it in the
+    /// list of processes, so prefer --key-file
+    #[arg(long, env = "PROCESSION_KEY", hide_env_values = true, value_name = "KEY", value_parser = parse_key)]
+    pub key: Option<Key>,
+
+    /// File with the key
+    #[arg(long, env = "PROCESSION_KEY_FILE", value_name = "FILE", conflicts_with = "key")]
+    pub key_file: Option<PathBuf>,
+
+    /// File of PEM certificates to trust beside the machine's own
+    #[arg(long, env = "PROCESSION_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// Time between two snapshots, such as 5s or 500ms [default: 5s]
+    #[arg(long, env = "PROCESSION_INTERVAL", value_name = "TIME", value_parser = interval::parse)]
+    pub interval: Option<Duration>,
+
+    /// The host's name as the server shows it [default: the machine's own]
+    #[arg(long, env = "PROCESSION_HOSTNAME", value_name = "NAME")]
+    pub hostname: Option<String>,
+
+    /// Optional fields to collect: io (bytes read and written)
+    #[arg(long, env = "PROCESSION_FIELDS", value_name = "FIELD", value_delimiter = ',')]
+    pub fields: Vec<String>,
+
+    /// The proc file system; in a container, where the host's is mounted [default: /proc]
+    #[arg(long, env = "PROCESSION_PROC_ROOT", value_name = "FOLDER")]
+    pub proc_root: Option<PathBuf>,
+
+    /// Where etc/passwd and etc/os-release are; in a container, where the host's root is mounted [default: /]
+    #[arg(long, env = "PROCESSION_SYSTEM_ROOT", value_name = "FOLDER")]
+    pub system_root: Option<PathBuf>,
+
+    /// Settings file to read in place of the ones that are looked for
+    #[arg(long, env = "PROCESSION_AGENT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Take one snapshot, see it acknowledged, and end
+    #[arg(long)]
+    pub once: bool,
+
+    /// Print what would be sent, as JSON, and send nothing: one object a snapshot
+    #[arg(long)]
+    pub print: bool,
+
+    /// Say more in the log; twice for everything
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+fn parse_key(text: &str) -> Result<Key, String> {
+    Key::parse(text).ok_or_else(|| "this is not a key: it has to be one word of letters, digits and signs".to_owned())
+}

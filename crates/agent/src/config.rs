@@ -1,0 +1,32 @@
+//! What an agent does, whatever it is connected by.
+
+use std::time::Duration;
+
+use procession_probe::ProbeConfig;
+
+/// What an agent does. Start from [`AgentConfig::default`].
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    /// The host's name as the server shows it; the machine's own if absent.
+    pub hostname: Option<String>,
+    /// Time between two snapshots, until the server says otherwise.
+    pub interval: Duration,
+    /// What to sample.
+    pub probe: ProbeConfig,
+    /// How much the frames may take that the server has not acknowledged, in bytes. The oldest are dropped beyond.
+    pub queue_bytes_max: usize,
+    /// Take one snapshot of one interval, see it acknowledged, and end.
+    pub once: bool,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self {
+            hostname: None,
+            interval: Duration::from_millis(crate::INTERVAL_MS_DEFAULT),
+            probe: ProbeConfig { agent_version: Some(env!("CARGO_PKG_VERSION").into()), ..ProbeConfig::default() },
+            queue_bytes_max: 8 << 20,
+            once: false,
+        }
+    }
+}

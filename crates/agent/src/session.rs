@@ -1,0 +1,147 @@
+//! What is said on one connection.
+
+use procession_protocol::{
+    AgentHealth, AgentMessage, FromAgent, Hello, Link, Refusal, ServerMessage, VERSION, Welcome,
+};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::OwnedPermit;
+use tokio::time::{Duration, Instant};
+
+use crate::watcher::Watcher;
+
+/// How long the server may take to answer the greeting.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a server may ask for keyframes before anything it acknowledges. More of it and the two do not understand
+/// each other.
+const REWINDS_MAX: u32 = 8;
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    sender: mpsc::Sender<AgentMessage>,
+    receiver: mpsc::Receiver<ServerMessage>,
+    phase: Phase,
+    rewinds: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Has to say hello.
+    New,
+    /// Has said hello.
+    Greeted {
+        until: Instant,
+    },
+    Welcomed,
+}
+
+/// What the loop has to do about a message.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Nothing,
+    Welcomed(Box<Welcome>),
+    Settings(procession_protocol::AgentSettings),
+    Refused(Refusal),
+    /// The server does not keep to the protocol.
+    Broken(&'static str),
+}
+
+impl Session {
+    pub(crate) fn new(link: Link<AgentMessage, ServerMessage>) -> Self {
+        let (sender, receiver) = link.split();
+        Self { sender, receiver, phase: Phase::New, rewinds: 0 }
+    }
+
+    pub(crate) async fn receive(&mut self) -> Option<ServerMessage> {
+        self.receiver.recv().await
+    }
+
+    /// For [`Session::send`].
+    pub(crate) fn sender(&self) -> mpsc::Sender<AgentMessage> {
+        self.sender.clone()
+    }
+
+    pub(crate) fn is_welcomed(&self) -> bool {
+        self.phase == Phase::Welcomed
+    }
+
+    /// Whether there is something to send.
+    pub(crate) fn wants_to_send(&self, watcher: &Watcher) -> bool {
+        match self.phase {
+            Phase::New => true,
+            Phase::Greeted { .. } => false,
+            Phase::Welcomed => watcher.outbox.has_next(),
+        }
+    }
+
+    /// When to give up, if the server says nothing.
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Greeted { until } => Some(until),
+            Phase::New | Phase::Welcomed => None,
+        }
+    }
+
+    /// Sends what comes next.
+    pub(crate) fn send(
+        &mut self,
+        permit: OwnedPermit<AgentMessage>,
+        hello: impl FnOnce() -> Hello,
+        watcher: &mut Watcher,
+    ) -> Outcome {
+        if self.phase == Phase::New {
+            permit.send(AgentMessage::Control(FromAgent::Hello(hello())));
+            self.phase = Phase::Greeted { until: Instant::now() + GREETING_TIMEOUT };
+            return Outcome::Nothing;
+        }
+        match watcher.outbox.next() {
+            Ok(Some(frame)) => {
+                permit.send(AgentMessage::Frame(frame));
+                Outcome::Nothing
+            }
+            Ok(None) => Outcome::Nothing,
+            Err(error) => {
+                tracing::error!(%error, "frames that were kept are lost");
+                Outcome::Broken("the agent cannot go on with its own frames")
+            }
+        }
+    }
+
+    /// Best effort: the next one will come.
+    pub(crate) fn send_health(&self, health: AgentHealth) {
+        if self.is_welcomed() && self.sender.try_send(AgentMessage::Control(FromAgent::Health(health))).is_err() {
+            tracing::debug!("no room to send how the agent is");
+        }
+    }
+
+    pub(crate) fn handle(&mut self, message: ServerMessage, watcher: &mut Watcher) -> Outcome {
+        match (self.phase, message) {
+            (_, ServerMessage::Refusal(refusal)) => Outcome::Refused(refusal),
+            (Phase::Greeted { .. }, ServerMessage::Welcome(welcome)) => self.welcome(welcome, watcher),
+            (Phase::Welcomed, ServerMessage::Acknowledged { sequence }) => {
+                self.rewinds = 0;
+                watcher.outbox.acknowledge(sequence);
+                Outcome::Nothing
+            }
+            (Phase::Welcomed, ServerMessage::KeyframeNeeded { sequence }) => {
+                self.rewinds += 1;
+                watcher.outbox.rewind(sequence);
+                if self.rewinds > REWINDS_MAX {
+                    return Outcome::Broken("the server asks for keyframes again and again");
+                }
+                Outcome::Nothing
+            }
+            (Phase::Welcomed, ServerMessage::Settings(settings)) => Outcome::Settings(settings),
+            _ => Outcome::Broken("the server sent a message that does not belong there"),
+        }
+    }
+
+    fn welcome(&mut self, welcome: Welcome, watcher: &mut Watcher) -> Outcome {
+        if welcome.protocol != VERSION {
+            return Outcome::Broken("the server chose a protocol that this agent does not speak");
+        }
+        watcher.outbox.begin(welcome.last_sequence, welcome.resume);
+        self.phase = Phase::Welcomed;
+        Outcome::Welcomed(Box::new(welcome))
+    }
+}

@@ -1,0 +1,129 @@
+//! The agent's own work: a snapshot at every tick, as a frame into the outbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use procession_codec::HostState;
+use procession_codec::frame::encode;
+use procession_model::{HostFacts, HostMetric, Loss, LossKind, Snapshot, Timestamp};
+use procession_protocol::MESSAGE_BYTES_MAX;
+use tokio::time::Instant;
+
+use crate::outbox::Outbox;
+use crate::sampler::Sampler;
+
+/// A message has a few bytes beside its frame.
+const FRAME_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 64;
+
+/// Takes snapshots and keeps them as frames.
+pub(crate) struct Watcher {
+    sampler: Box<dyn Sampler>,
+    /// Used again for every snapshot.
+    snapshot: Snapshot,
+    state: HostState,
+    encoded: Vec<u8>,
+    pub(crate) outbox: Outbox,
+    /// What was lost and has not been told in a frame.
+    losses: Vec<Loss>,
+    earlier: Option<(Instant, Timestamp)>,
+    pub(crate) cpu_time_us: u64,
+    pub(crate) failures: u64,
+}
+
+impl Watcher {
+    pub(crate) fn new(sampler: Box<dyn Sampler>, queue_bytes_max: usize) -> Self {
+        Self {
+            sampler,
+            snapshot: Snapshot::default(),
+            state: HostState::new(),
+            encoded: Vec::new(),
+            outbox: Outbox::new(queue_bytes_max),
+            losses: Vec::new(),
+            earlier: None,
+            cpu_time_us: 0,
+            failures: 0,
+        }
+    }
+
+    /// Looks without keeping: afterwards there is an interval.
+    pub(crate) fn look(&mut self) {
+        if let Err(error) = self.sampler.snapshot_into(&mut self.snapshot) {
+            self.fail(&error);
+        }
+    }
+
+    /// Takes a snapshot and keeps it. A failure is counted and told, and the next tick tries again.
+    pub(crate) fn tick(&mut self, interval: Duration) {
+        let now = Instant::now();
+        if let Err(error) = self.sampler.snapshot_into(&mut self.snapshot) {
+            self.fail(&error);
+            return;
+        }
+        let time = self.snapshot.time;
+        self.cpu_time_us += self.snapshot.host.get(HostMetric::AgentCpuMicros).unwrap_or(0);
+        self.notice_missed(now, time, interval);
+        self.snapshot.losses.append(&mut self.losses);
+        match self.state.advance(&self.snapshot) {
+            Ok(frame) => {
+                self.encoded.clear();
+                encode(&frame, &mut self.encoded);
+            }
+            Err(error) => return self.lose(time, &error.to_string()),
+        }
+        if self.encoded.len() > FRAME_BYTES_MAX {
+            return self.lose(time, "it is larger than a message may be");
+        }
+        self.outbox.push(time, self.encoded.as_slice().to_vec().into(), &self.state);
+    }
+
+    /// Resident memory at the last snapshot.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.snapshot.host.get(HostMetric::AgentMemory).unwrap_or(0)
+    }
+
+    pub(crate) fn facts(&self) -> Arc<HostFacts> {
+        self.sampler.facts()
+    }
+
+    fn fail(&mut self, error: &procession_probe::ProbeError) {
+        self.failures += 1;
+        tracing::warn!(%error, "this machine could not be sampled");
+    }
+
+    /// A snapshot that no frame can hold. The frames after it start anew: the state may have gone on already.
+    fn lose(&mut self, time: Timestamp, reason: &str) {
+        self.failures += 1;
+        tracing::error!(%reason, processes = self.snapshot.processes.len(), "a snapshot is lost");
+        self.losses.append(&mut self.snapshot.losses);
+        let loss = Loss { kind: LossKind::Snapshots, from: time, until: time, count: Some(1) };
+        merge(&mut self.losses, loss);
+        self.state = HostState::new();
+    }
+
+    /// Snapshots that were due and not taken. The monotonic clock stands still while the machine sleeps, so the wall
+    /// clock counts too; that one may also have been set, so it says nothing of how many.
+    fn notice_missed(&mut self, now: Instant, time: Timestamp, interval: Duration) {
+        let Some((earlier_now, earlier_time)) = self.earlier.replace((now, time)) else { return };
+        let interval_ms = interval.as_millis().max(1);
+        let due = (now - earlier_now).as_millis() / interval_ms;
+        let count = u64::try_from(due.saturating_sub(1)).unwrap_or(u64::MAX);
+        let wall_ms = u128::try_from(time.since_ms(earlier_time)).unwrap_or(0);
+        let slept = wall_ms > (now - earlier_now).as_millis() + 2 * interval_ms;
+        if count > 0 || slept {
+            let count = if slept { None } else { Some(count) };
+            merge(&mut self.losses, Loss { kind: LossKind::Missed, from: earlier_time, until: time, count });
+        }
+    }
+}
+
+/// One loss of each kind is enough, however long nobody could be told.
+fn merge(losses: &mut Vec<Loss>, loss: Loss) {
+    match losses.iter_mut().find(|known| known.kind == loss.kind) {
+        Some(known) => {
+            known.from = known.from.min(loss.from);
+            known.until = known.until.max(loss.until);
+            known.count = known.count.zip(loss.count).map(|(known, more)| known.saturating_add(more));
+        }
+        None => losses.push(loss),
+    }
+}

@@ -1,0 +1,7 @@
+//! The agent against made servers, in this process and over real sockets.
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
+
+mod in_process;
+mod made;
+mod over_websocket;
+mod program;

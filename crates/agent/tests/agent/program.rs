@@ -1,0 +1,78 @@
+//! The binary as a user runs it.
+
+use std::fs;
+use std::process::{Command, Output};
+
+fn agent(arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    Command::new(env!("CARGO_BIN_EXE_procession-agent"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .env_clear()
+        .output()
+        .unwrap()
+}
+
+fn error_of(arguments: &[&str]) -> String {
+    let output = agent(arguments);
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn prints_what_it_would_send() {
+    let output = agent(&["--once", "--print", "--interval", "200ms", "--hostname", "box"]);
+    assert!(output.status.success(), "{output:?}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["hostname"], "box");
+    let processes = json["processes"].as_array().unwrap();
+    let own = processes.iter().find(|process| process["pid"] == std::process::id()).unwrap();
+    assert!(own["memory"].as_u64().unwrap() > 0 && own["cpu"].is_number(), "{own}");
+}
+
+#[test]
+fn without_settings_it_says_what_is_missing() {
+    let error = error_of(&[]);
+    assert!(error.contains("--server") && error.contains("agent_config.json"), "{error}");
+    let error = error_of(&["--server", "http://127.0.0.1:1"]);
+    assert!(error.contains("--key-file"), "{error}");
+}
+
+#[test]
+fn bad_settings_are_named() {
+    assert!(error_of(&["--server", "ftp://x", "--key", "k"]).contains("ftp://x"));
+    assert!(error_of(&["--server", "x", "--key-file", "/nowhere/key"]).contains("/nowhere/key"));
+    assert!(error_of(&["--print", "--proc-root", "/nowhere"]).contains("/nowhere"));
+    assert!(error_of(&["--print", "--interval", "1h"]).contains("unit"));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "{ nonsense").unwrap();
+    let path = file.path().to_str().unwrap();
+    assert!(error_of(&["--config", path]).contains(path));
+}
+
+#[test]
+fn a_key_on_the_command_line_is_not_in_the_help_or_the_errors() {
+    let output = Command::new(env!("CARGO_BIN_EXE_procession-agent"))
+        .arg("--help")
+        .env("PROCESSION_KEY", "very-secret")
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("very-secret"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_is_not_there_is_said_to_be_so() {
+    use std::io::{BufRead as _, BufReader};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_procession-agent"))
+        .args(["--server", "http://127.0.0.1:1", "--key", "k"])
+        .env_clear()
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let told = lines.map(Result::unwrap).find(|line| line.contains("cannot reach 127.0.0.1:1"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(told.is_some());
+}
