@@ -44,6 +44,10 @@ impl<'a> Reader<'a> {
         Self { bytes }
     }
 
+    pub(crate) const fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn u8(&mut self) -> Result<u8, DecodeError> {
         let (first, rest) = self.bytes.split_first().ok_or(DecodeError::Truncated)?;
         self.bytes = rest;

@@ -1,6 +1,8 @@
 //! Frames and blocks: process history as bytes, and back, exactly. `docs/FORMAT.md` is the description.
 
+pub mod block;
 mod bytes;
+mod compress;
 mod error;
 pub mod frame;
 pub mod limits;

@@ -1,7 +1,6 @@
 //! A frame from bytes, which anyone may have sent. Mirrors `encode.rs` line by line; `docs/FORMAT.md` is what both follow.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use procession_model::{
@@ -15,6 +14,7 @@ use super::{
 };
 use crate::DecodeError;
 use crate::bytes::Reader;
+use crate::compress::decompress;
 use crate::limits::{
     BRIEF_MAX, FIELD_ERRORS_MAX, FRAME_BODY_BYTES_MAX, LOSSES_MAX, PROCESSES_MAX, SLOTS_MAX, STRING_BYTES_MAX,
 };
@@ -27,10 +27,6 @@ const CHANGE_BYTES_MIN: usize = 2;
 const BRIEF_BYTES_MIN: usize = 5;
 const LOSS_BYTES_MIN: usize = 3;
 const FIELD_ERROR_BYTES_MIN: usize = 3;
-
-thread_local! {
-    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
-}
 
 /// Reads a frame that fills `bytes` exactly. Whether it fits the state it is meant for, [`crate::HostState::apply`]
 /// checks.
@@ -46,22 +42,12 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, DecodeError> {
     }
     let body = match flags & FLAG_COMPRESSED {
         0 => Cow::Borrowed(reader.rest()),
-        _ => Cow::Owned(decompress(&mut reader)?),
+        _ => {
+            let len = reader.count(FRAME_BODY_BYTES_MAX, 0, "the frame's body")?;
+            Cow::Owned(decompress(reader.rest(), len)?)
+        }
     };
     BodyReader { reader: Reader::new(&body), time: Timestamp::default(), strings: Vec::new() }.body(flags)
-}
-
-fn decompress(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
-    let len = reader.count(FRAME_BODY_BYTES_MAX, 0, "the frame's body")?;
-    DECOMPRESSOR.with_borrow_mut(|decompressor| {
-        if decompressor.is_none() {
-            *decompressor = zstd::bulk::Decompressor::new().ok();
-        }
-        let decompressor = decompressor.as_mut().ok_or(DecodeError::Invalid("the decompressor"))?;
-        let body =
-            decompressor.decompress(reader.rest(), len).map_err(|_| DecodeError::Invalid("the compressed body"))?;
-        if body.len() == len { Ok(body) } else { Err(DecodeError::Invalid("the length of the body")) }
-    })
 }
 
 struct BodyReader<'a> {

@@ -1,6 +1,5 @@
 //! A frame to bytes. Mirrors `decode.rs` line by line; `docs/FORMAT.md` is what both follow.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
@@ -13,16 +12,12 @@ use super::{
     MetricChanges, VERSION,
 };
 use crate::bytes::{put_len, put_varint, put_zigzag};
+use crate::compress::compress;
 
 /// Shorter bodies are not worth a compressor's time.
 const COMPRESS_BYTES_MIN: usize = 1_024;
 /// Keyframes are rare, but an upload is one frame and there are thousands a second: speed before size.
 const COMPRESSION_LEVEL: i32 = 1;
-
-thread_local! {
-    // A context is some hundred KiB to set up, which costs more than compressing a frame.
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
-}
 
 /// Appends the bytes of a frame. What is over [`crate::limits`] is written, but no decoder will take it:
 /// [`crate::HostState`] refuses such frames before they get here.
@@ -38,7 +33,7 @@ pub fn encode(frame: &Frame, out: &mut Vec<u8>) {
     if out.len() - body < COMPRESS_BYTES_MIN {
         return;
     }
-    if let Some(compressed) = compress(&out[body..])
+    if let Some(compressed) = compress(&out[body..], COMPRESSION_LEVEL)
         && compressed.len() + 4 < out.len() - body
     {
         let body_len = out.len() - body;
@@ -47,15 +42,6 @@ pub fn encode(frame: &Frame, out: &mut Vec<u8>) {
         put_len(out, body_len);
         out.extend(compressed);
     }
-}
-
-fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
-    COMPRESSOR.with_borrow_mut(|compressor| {
-        if compressor.is_none() {
-            *compressor = zstd::bulk::Compressor::new(COMPRESSION_LEVEL).ok();
-        }
-        compressor.as_mut()?.compress(bytes).ok()
-    })
 }
 
 struct BodyWriter<'a, 'b> {

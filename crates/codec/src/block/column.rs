@@ -1,0 +1,191 @@
+//! Columns of numbers. Each is written in the way that makes it smallest: as one number if all are equal, through Pcodec, or
+//! as varints among the section's loose bytes, which zstd takes together (small columns are not worth a header each).
+
+use pco::data_types::Number;
+use pco::wrapped::{FileCompressor, FileDecompressor};
+use pco::{ChunkConfig, PagingSpec};
+
+use super::Effort;
+use crate::DecodeError;
+use crate::bytes::{Reader, put_len, put_varint};
+use crate::compress::{compress, decompress};
+
+const CONSTANT: u8 = 0;
+const LOOSE: u8 = 1;
+const PCO_32: u8 = 2;
+const PCO_64: u8 = 3;
+
+/// Fewer numbers than this never win through Pcodec.
+const PCO_COUNT_MIN: usize = 16;
+/// The most loose bytes of a section.
+const LOOSE_BYTES_MAX: usize = 64 << 20;
+
+/// Writes the columns of a section.
+pub(super) struct ColumnWriter {
+    effort: Effort,
+    columns: Vec<u8>,
+    loose: Vec<u8>,
+}
+
+impl ColumnWriter {
+    pub(super) const fn new(effort: Effort) -> Self {
+        Self { effort, columns: Vec::new(), loose: Vec::new() }
+    }
+
+    /// Bytes that are no column.
+    pub(super) const fn loose(&mut self) -> &mut Vec<u8> {
+        &mut self.loose
+    }
+
+    /// A column. The reader has to know how many numbers it has.
+    pub(super) fn put(&mut self, numbers: &[u64]) {
+        let Some(first) = numbers.first() else { return };
+        if numbers.iter().all(|number| number == first) {
+            self.columns.push(CONSTANT);
+            put_varint(&mut self.columns, *first);
+            return;
+        }
+        let mut varints = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            put_varint(&mut varints, *number);
+        }
+        match self.pco(numbers) {
+            Some((kind, bytes)) if bytes.len() < self.loose_cost(&varints) => {
+                self.columns.push(kind);
+                put_len(&mut self.columns, bytes.len());
+                self.columns.extend(bytes);
+            }
+            _ => {
+                self.columns.push(LOOSE);
+                self.loose.extend(varints);
+            }
+        }
+    }
+
+    fn loose_cost(&self, varints: &[u8]) -> usize {
+        match self.effort {
+            Effort::Fast => varints.len(),
+            Effort::Small => compress(varints, self.effort.level()).map_or(varints.len(), |bytes| bytes.len()),
+        }
+    }
+
+    fn pco(&self, numbers: &[u64]) -> Option<(u8, Vec<u8>)> {
+        if numbers.len() < PCO_COUNT_MIN {
+            return None;
+        }
+        let narrow: Option<Vec<u32>> = numbers.iter().map(|number| u32::try_from(*number).ok()).collect();
+        match narrow {
+            Some(narrow) => Some((PCO_32, pco_bytes(&narrow)?)),
+            None => Some((PCO_64, pco_bytes(numbers)?)),
+        }
+    }
+
+    /// The section; no bytes if nothing was written.
+    pub(super) fn finish(self) -> Vec<u8> {
+        if self.columns.is_empty() && self.loose.is_empty() {
+            return Vec::new();
+        }
+        let mut out = Vec::with_capacity(self.columns.len() + self.loose.len() + 8);
+        put_len(&mut out, self.columns.len());
+        out.extend(self.columns);
+        let compressed = compress(&self.loose, self.effort.level());
+        match compressed.filter(|compressed| compressed.len() + 3 < self.loose.len()) {
+            Some(compressed) => {
+                put_len(&mut out, self.loose.len());
+                out.extend(compressed);
+            }
+            None => {
+                out.push(0);
+                out.extend(self.loose);
+            }
+        }
+        out
+    }
+}
+
+fn pco_bytes<T: Number>(numbers: &[T]) -> Option<Vec<u8>> {
+    let config = ChunkConfig::default().with_paging_spec(PagingSpec::Exact(vec![numbers.len()]));
+    let file = FileCompressor::default();
+    let mut chunk = file.chunk_compressor(numbers, &config).ok()?;
+    let bytes = file.write_header(Vec::new()).ok()?;
+    let bytes = chunk.write_meta(bytes).ok()?;
+    chunk.write_page(0, bytes).ok()
+}
+
+/// Reads the columns of a section, in the order in which they were written.
+pub(super) struct ColumnReader<'a> {
+    columns: Reader<'a>,
+    loose: Reader<'a>,
+}
+
+/// A section taken apart: borrow it to read it.
+pub(super) struct ColumnBytes<'a> {
+    columns: &'a [u8],
+    loose: std::borrow::Cow<'a, [u8]>,
+}
+
+impl<'a> ColumnBytes<'a> {
+    pub(super) fn new(section: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(section);
+        if section.is_empty() {
+            return Ok(Self { columns: section, loose: section.into() });
+        }
+        let len = reader.count(section.len(), 1, "a section")?;
+        let columns = reader.take(len)?;
+        let loose = match reader.count(LOOSE_BYTES_MAX, 0, "a section")? {
+            0 => reader.rest().into(),
+            len => decompress(reader.rest(), len)?.into(),
+        };
+        Ok(Self { columns, loose })
+    }
+
+    pub(super) fn reader(&self) -> ColumnReader<'_> {
+        ColumnReader { columns: Reader::new(self.columns), loose: Reader::new(&self.loose) }
+    }
+}
+
+impl<'a> ColumnReader<'a> {
+    /// Bytes that are no column.
+    pub(super) const fn loose(&mut self) -> &mut Reader<'a> {
+        &mut self.loose
+    }
+
+    /// A column of that many numbers, which the caller has checked against a limit.
+    pub(super) fn get(&mut self, count: usize) -> Result<Vec<u64>, DecodeError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        match self.columns.u8()? {
+            CONSTANT => Ok(vec![self.columns.varint()?; count]),
+            LOOSE if count > LOOSE_BYTES_MAX => Err(DecodeError::OverLimit("a column")),
+            LOOSE => (0..count).map(|_| self.loose.varint()).collect(),
+            PCO_32 => Ok(self.pco::<u32>(count)?.into_iter().map(u64::from).collect()),
+            PCO_64 => self.pco::<u64>(count),
+            _ => Err(DecodeError::Invalid("the kind of a column")),
+        }
+    }
+
+    /// A column of numbers that fit 32 bits.
+    pub(super) fn get_u32(&mut self, count: usize) -> Result<Vec<u32>, DecodeError> {
+        let narrow = |number| u32::try_from(number).map_err(|_| DecodeError::OverLimit("a number of a column"));
+        self.get(count)?.into_iter().map(narrow).collect()
+    }
+
+    fn pco<T: Number>(&mut self, count: usize) -> Result<Vec<T>, DecodeError> {
+        const INVALID: DecodeError = DecodeError::Invalid("a column");
+        let len = self.columns.count(LOOSE_BYTES_MAX, 1, "a column")?;
+        let bytes = self.columns.take(len)?;
+        let (file, bytes) = FileDecompressor::new(bytes).map_err(|_| INVALID)?;
+        let (mut chunk, bytes) = file.chunk_decompressor::<T, _>(bytes).map_err(|_| INVALID)?;
+        let mut page = chunk.page_decompressor(bytes, count).map_err(|_| INVALID)?;
+        let mut numbers = vec![T::default(); count];
+        let progress = page.read(&mut numbers).map_err(|_| INVALID)?;
+        if progress.n_processed == count { Ok(numbers) } else { Err(INVALID) }
+    }
+
+    /// Refuses what is left over.
+    pub(super) fn end(&self) -> Result<(), DecodeError> {
+        self.columns.end()?;
+        self.loose.end()
+    }
+}

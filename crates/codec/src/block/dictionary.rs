@@ -1,0 +1,182 @@
+//! The strings of a host, which outlive its blocks.
+//!
+//! Command lines are three quarters of a block that stands alone, and the next block has most of them again. So a block
+//! names strings by number, and what is new goes into a segment beside it, compressed after the strings before it. An epoch
+//! bounds how much has to be read to open one block, and lets retention drop strings: an epoch goes when its last block does.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use foldhash::fast::RandomState;
+
+use super::{Effort, SealError};
+use crate::DecodeError;
+use crate::bytes::{Reader, put_len, put_varint};
+use crate::compress::{compress_after, decompress_after};
+use crate::limits::STRING_BYTES_MAX;
+
+const VERSION: u8 = 1;
+const CRC_BYTES: usize = 4;
+/// An epoch with this much text is full.
+const TEXT_BYTES_FULL: usize = 1 << 20;
+/// An epoch with this many strings is full.
+const STRINGS_FULL: usize = 1 << 16;
+/// How much one segment may add beyond that.
+const SEGMENT_TEXT_BYTES_MAX: usize = 128 << 20;
+/// How many strings one segment may add.
+const SEGMENT_STRINGS_MAX: usize = 1 << 22;
+/// How much of the text before a segment helps to compress it.
+const PREFIX_BYTES_MAX: usize = 1 << 20;
+
+/// One epoch of the strings of one host.
+#[derive(Debug, Default)]
+pub struct Dictionary {
+    epoch: u32,
+    segments: u32,
+    strings: Vec<Arc<str>>,
+    /// The end of the text so far, as long as the longest prefix.
+    tail: Vec<u8>,
+    text_bytes: usize,
+    numbers: OnceLock<HashMap<Arc<str>, u32, RandomState>>,
+}
+
+impl Dictionary {
+    /// An epoch without strings. Epochs of a host count up.
+    pub fn new(epoch: u32) -> Self {
+        Self { epoch, ..Self::default() }
+    }
+
+    /// Takes the next segment in.
+    pub fn push(&mut self, segment: &[u8]) -> Result<(), DecodeError> {
+        let Some(split) = segment.len().checked_sub(CRC_BYTES) else { return Err(DecodeError::Truncated) };
+        let (content, crc) = segment.split_at(split);
+        if crc32fast::hash(content).to_le_bytes() != crc {
+            return Err(DecodeError::Checksum("a dictionary segment"));
+        }
+        let mut reader = Reader::new(content);
+        match reader.u8()? {
+            VERSION => {}
+            version => return Err(DecodeError::UnknownVersion(version)),
+        }
+        if reader.u32("an epoch")? != self.epoch || reader.u32("a segment")? != self.segments {
+            return Err(DecodeError::Invalid("the place of a dictionary segment"));
+        }
+        let count = reader.count(SEGMENT_STRINGS_MAX, 0, "strings")?;
+        let len = reader.count(SEGMENT_TEXT_BYTES_MAX, 0, "text")?;
+        let plain = decompress_after(&self.tail, reader.rest(), len)?;
+        let (strings, text) = split_strings(&plain, count)?;
+        self.extend(strings, text);
+        Ok(())
+    }
+
+    fn extend(&mut self, strings: Vec<Arc<str>>, text: &[u8]) {
+        self.strings.extend(strings);
+        self.segments += 1;
+        self.text_bytes += text.len();
+        self.tail.extend_from_slice(text);
+        let surplus = self.tail.len().saturating_sub(PREFIX_BYTES_MAX);
+        self.tail.drain(..surplus);
+        self.numbers = OnceLock::new();
+    }
+
+    /// The number of the epoch.
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// How many segments it has.
+    pub const fn segments(&self) -> u32 {
+        self.segments
+    }
+
+    /// How many strings it has.
+    pub const fn len(&self) -> usize {
+        self.strings.len()
+    }
+
+    /// Whether it has none.
+    pub const fn is_empty(&self) -> bool {
+        self.strings.is_empty()
+    }
+
+    /// Whether the next block should begin a new epoch.
+    pub const fn is_full(&self) -> bool {
+        self.text_bytes >= TEXT_BYTES_FULL || self.strings.len() >= STRINGS_FULL
+    }
+
+    /// The string of a number.
+    pub fn get(&self, number: u32) -> Option<&Arc<str>> {
+        self.strings.get(number as usize)
+    }
+
+    fn number(&self, string: &str) -> Option<u32> {
+        let numbers = self.numbers.get_or_init(|| self.strings.iter().cloned().zip(0..).collect());
+        numbers.get(string).copied()
+    }
+}
+
+/// Strings that a block needs and the dictionary does not have yet.
+pub(super) struct NewStrings<'a> {
+    dictionary: &'a Dictionary,
+    numbers: HashMap<Arc<str>, u32, RandomState>,
+    strings: Vec<Arc<str>>,
+}
+
+impl<'a> NewStrings<'a> {
+    pub(super) fn new(dictionary: &'a Dictionary) -> Self {
+        Self { dictionary, numbers: HashMap::default(), strings: Vec::new() }
+    }
+
+    /// The number that comes next.
+    pub(super) fn next(&self) -> u32 {
+        u32::try_from(self.dictionary.len() + self.strings.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The number of a string, given to it if it has none yet.
+    pub(super) fn number(&mut self, string: &Arc<str>) -> u32 {
+        if let Some(number) = self.dictionary.number(string).or_else(|| self.numbers.get(string).copied()) {
+            return number;
+        }
+        let number = self.next();
+        self.numbers.insert(Arc::clone(string), number);
+        self.strings.push(Arc::clone(string));
+        number
+    }
+
+    /// The segment that makes them known; `None` if there are none.
+    pub(super) fn segment(&self, effort: Effort) -> Result<Option<Vec<u8>>, SealError> {
+        if self.strings.is_empty() {
+            return Ok(None);
+        }
+        let mut plain = Vec::new();
+        for string in &self.strings {
+            put_len(&mut plain, string.len());
+        }
+        for string in &self.strings {
+            plain.extend_from_slice(string.as_bytes());
+        }
+        let mut out = vec![VERSION];
+        put_varint(&mut out, u64::from(self.dictionary.epoch));
+        put_varint(&mut out, u64::from(self.dictionary.segments));
+        put_len(&mut out, self.strings.len());
+        put_len(&mut out, plain.len());
+        let compressed = compress_after(&self.dictionary.tail, &plain, effort.level());
+        out.extend(compressed.ok_or(SealError::Compression)?);
+        let crc = crc32fast::hash(&out);
+        out.extend(crc.to_le_bytes());
+        Ok(Some(out))
+    }
+}
+
+fn split_strings(plain: &[u8], count: usize) -> Result<(Vec<Arc<str>>, &[u8]), DecodeError> {
+    let mut reader = Reader::new(plain);
+    let lens: Vec<usize> =
+        (0..count).map(|_| reader.count(STRING_BYTES_MAX, 1, "a string")).collect::<Result<_, _>>()?;
+    let text = reader.clone().rest();
+    let mut strings = Vec::with_capacity(count);
+    for len in lens {
+        strings.push(Arc::from(std::str::from_utf8(reader.take(len)?).map_err(|_| DecodeError::NotUtf8)?));
+    }
+    reader.end()?;
+    Ok((strings, text))
+}

@@ -1,0 +1,323 @@
+//! The head of a block: what it covers, the host's own series, and what it has for certain not.
+
+use procession_model::{HostMetric, HostSample, Timestamp};
+
+use super::column::{ColumnBytes, ColumnWriter};
+use super::lives::Lives;
+use super::scale::{add_up, differences, get_series, put_series};
+use super::skip::{HashedSet, Skip};
+use super::{BLOCK_BRIEF_MAX, BLOCK_FRAMES_MAX, BLOCK_ROWS_MAX, BLOCK_SAMPLES_MAX, Effort, VERSION};
+use crate::DecodeError;
+use crate::bytes::{Reader, put_len, put_varint, put_zigzag};
+
+/// Sections of the head, then of the body, in their order.
+pub(super) const TIMELINE: usize = 0;
+pub(super) const SERIES: usize = 1;
+pub(super) const SKIP: usize = 2;
+pub(super) const HEAD_SECTIONS: usize = 3;
+pub(super) const ROWS: usize = 3;
+pub(super) const HAPPENINGS: usize = 4;
+pub(super) const METRICS: usize = 5;
+pub(super) const SECTIONS: usize = METRICS + procession_model::Metric::COUNT;
+
+const CRC_BYTES: usize = 4;
+/// The longest section.
+const SECTION_BYTES_MAX: usize = 256 << 20;
+/// What checksum errors call the sections.
+const SECTION_NAMES: [&str; SECTIONS] = [
+    "a block's timeline",
+    "a block's series",
+    "a block's skip part",
+    "a block's rows",
+    "a block's happenings",
+    "a block's CPU",
+    "a block's memory",
+    "a block's virtual memory",
+    "a block's threads",
+    "a block's states",
+    "a block's read bytes",
+    "a block's written bytes",
+    "a block's memory percentages",
+];
+
+/// What a block covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The earliest time.
+    pub time_min: Timestamp,
+    /// The latest time.
+    pub time_max: Timestamp,
+    /// Sequence of the first frame.
+    pub first_sequence: u32,
+    /// Sequence of the last frame.
+    pub last_sequence: u32,
+    /// How many frames.
+    pub frames: u32,
+    /// How many rows.
+    pub rows: u32,
+    /// How many processes, summed over the frames.
+    pub process_samples: u64,
+    /// The epoch of the dictionary that it needs.
+    pub epoch: u32,
+    /// How many strings the dictionary had before the block's own segment.
+    pub strings_before: u32,
+}
+
+/// When the frames were taken, and their sequences.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// In the order of the sequence, which a clock that was set back does not follow.
+    pub times: Vec<Timestamp>,
+    /// Ascending.
+    pub sequences: Vec<u32>,
+}
+
+/// The host at every frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Series {
+    /// Sum of the processes' CPU in hundredths of a percent of one core.
+    pub cpu_sums: Vec<u64>,
+    /// Sum of the processes' resident memory in bytes.
+    pub memory_sums: Vec<u64>,
+    /// Number of processes.
+    pub process_counts: Vec<u32>,
+    /// The host's own counters.
+    pub hosts: Vec<HostSample>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Section {
+    len: usize,
+    crc: u32,
+}
+
+/// The head of a block, its header read and checked.
+#[derive(Clone, Debug)]
+pub struct Head<'a> {
+    summary: Summary,
+    sections: [Section; SECTIONS],
+    payload: &'a [u8],
+}
+
+/// Writes the head in front of the sections of the head.
+pub(super) fn put_head(summary: &Summary, sections: &[Vec<u8>; SECTIONS]) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    put_varint(&mut out, u64::from(summary.frames));
+    put_varint(&mut out, u64::from(summary.rows));
+    put_varint(&mut out, summary.process_samples);
+    put_zigzag(&mut out, summary.time_min.as_ms());
+    put_varint(&mut out, summary.time_max.as_ms().wrapping_sub(summary.time_min.as_ms()).cast_unsigned());
+    put_varint(&mut out, u64::from(summary.first_sequence));
+    put_varint(&mut out, u64::from(summary.last_sequence - summary.first_sequence));
+    put_varint(&mut out, u64::from(summary.epoch));
+    put_varint(&mut out, u64::from(summary.strings_before));
+    for section in sections {
+        put_len(&mut out, section.len());
+        if !section.is_empty() {
+            out.extend(crc32fast::hash(section).to_le_bytes());
+        }
+    }
+    let crc = crc32fast::hash(&out);
+    out.extend(crc.to_le_bytes());
+    out.extend(sections[..HEAD_SECTIONS].concat());
+    out
+}
+
+impl<'a> Head<'a> {
+    /// Reads the header of a head and checks it; the sections are checked when they are read.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        match reader.u8()? {
+            VERSION => {}
+            version => return Err(DecodeError::UnknownVersion(version)),
+        }
+        let summary = read_summary(&mut reader)?;
+        let mut sections = [Section::default(); SECTIONS];
+        for section in &mut sections {
+            section.len = reader.count(SECTION_BYTES_MAX, 0, "a section")?;
+            if section.len > 0 {
+                section.crc = read_crc(&mut reader)?;
+            }
+        }
+        let header_len = bytes.len() - reader.remaining();
+        if crc32fast::hash(&bytes[..header_len]) != read_crc(&mut reader)? {
+            return Err(DecodeError::Checksum("a block's header"));
+        }
+        let payload = reader.rest();
+        if payload.len() != sections[..HEAD_SECTIONS].iter().map(|section| section.len).sum::<usize>() {
+            return Err(DecodeError::Invalid("the length of a block's head"));
+        }
+        Ok(Self { summary, sections, payload })
+    }
+
+    /// What the block covers.
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// When the frames were taken.
+    pub fn timeline(&self) -> Result<Timeline, DecodeError> {
+        let bytes = ColumnBytes::new(self.section(self.payload, TIMELINE)?)?;
+        let mut columns = bytes.reader();
+        let count = self.summary.frames as usize;
+        let mut times = columns.get(count)?;
+        add_up(&mut times);
+        add_up(&mut times);
+        let mut sequences = columns.get(count)?;
+        add_up(&mut sequences);
+        columns.end()?;
+        let sequences = sequences.into_iter().map(|sequence| u32::try_from(sequence).ok()).collect::<Option<_>>();
+        Ok(Timeline {
+            times: times.into_iter().map(|time| Timestamp::from_ms(time.cast_signed())).collect(),
+            sequences: sequences.ok_or(DecodeError::OverLimit("a sequence"))?,
+        })
+    }
+
+    /// The host's own series.
+    pub fn series(&self) -> Result<Series, DecodeError> {
+        let bytes = ColumnBytes::new(self.section(self.payload, SERIES)?)?;
+        let mut columns = bytes.reader();
+        let count = self.summary.frames as usize;
+        let cpu_sums = get_series(&mut columns, count)?;
+        let memory_sums = get_series(&mut columns, count)?;
+        let process_counts = get_series(&mut columns, count)?;
+        let mut raw = vec![*HostSample::ABSENT.raw(); count];
+        for metric in HostMetric::ALL {
+            for (raw, value) in raw.iter_mut().zip(get_series(&mut columns, count)?) {
+                raw[metric.index()] = value;
+            }
+        }
+        columns.end()?;
+        let process_counts = process_counts.into_iter().map(|count| u32::try_from(count).ok()).collect::<Option<_>>();
+        Ok(Series {
+            cpu_sums,
+            memory_sums,
+            process_counts: process_counts.ok_or(DecodeError::OverLimit("a number of processes"))?,
+            hosts: raw.into_iter().map(HostSample::from_raw).collect(),
+        })
+    }
+
+    /// What the block has for certain not.
+    pub fn skip(&self) -> Result<Skip, DecodeError> {
+        let bytes = ColumnBytes::new(self.section(self.payload, SKIP)?)?;
+        let mut columns = bytes.reader();
+        let max = BLOCK_ROWS_MAX + BLOCK_BRIEF_MAX;
+        let skip = Skip {
+            names: HashedSet::get(&mut columns, max)?,
+            users: HashedSet::get(&mut columns, max)?,
+            pids: HashedSet::get(&mut columns, max)?,
+        };
+        columns.end()?;
+        Ok(skip)
+    }
+
+    /// Checks every checksum of the block without reading what is in it.
+    pub fn verify(&self, body: &[u8]) -> Result<(), DecodeError> {
+        if body.len() != self.body_len() {
+            return Err(DecodeError::Invalid("the length of a block's body"));
+        }
+        for section in 0..SECTIONS {
+            self.section(if section < HEAD_SECTIONS { self.payload } else { body }, section)?;
+        }
+        Ok(())
+    }
+
+    /// A section of the body.
+    pub(super) fn body_section<'b>(&self, body: &'b [u8], section: usize) -> Result<&'b [u8], DecodeError> {
+        self.section(body, section)
+    }
+
+    fn section<'b>(&self, part: &'b [u8], section: usize) -> Result<&'b [u8], DecodeError> {
+        let part_start = if section < HEAD_SECTIONS { 0 } else { HEAD_SECTIONS };
+        let start: usize = self.sections[part_start..section].iter().map(|section| section.len).sum();
+        let Section { len, crc } = self.sections[section];
+        let bytes = part.get(start..start + len).ok_or(DecodeError::Truncated)?;
+        if len > 0 && crc32fast::hash(bytes) != crc {
+            return Err(DecodeError::Checksum(SECTION_NAMES[section]));
+        }
+        Ok(bytes)
+    }
+
+    /// How long the body has to be.
+    pub fn body_len(&self) -> usize {
+        self.sections[HEAD_SECTIONS..].iter().map(|section| section.len).sum()
+    }
+
+    /// How long each section is, by name, for those who want to know what costs how much.
+    pub fn section_lens(&self) -> impl Iterator<Item = (&'static str, usize)> + '_ {
+        SECTION_NAMES.into_iter().zip(self.sections.iter().map(|section| section.len))
+    }
+}
+
+fn read_summary(reader: &mut Reader<'_>) -> Result<Summary, DecodeError> {
+    let limited =
+        |number: u64, max: u64, what| if number <= max { Ok(number) } else { Err(DecodeError::OverLimit(what)) };
+    let frames = reader.u32("frames")?;
+    limited(frames.into(), BLOCK_FRAMES_MAX as u64, "frames")?;
+    let rows = reader.u32("rows")?;
+    limited(rows.into(), BLOCK_ROWS_MAX as u64, "rows")?;
+    let process_samples = limited(reader.varint()?, BLOCK_SAMPLES_MAX, "process samples")?;
+    let time_min = reader.zigzag()?;
+    let time_max = time_min.wrapping_add(reader.varint()?.cast_signed());
+    let first_sequence = reader.u32("a sequence")?;
+    let span = reader.u32("a sequence")?;
+    Ok(Summary {
+        time_min: Timestamp::from_ms(time_min),
+        time_max: Timestamp::from_ms(time_max),
+        first_sequence,
+        last_sequence: first_sequence.checked_add(span).ok_or(DecodeError::OverLimit("a sequence"))?,
+        frames,
+        rows,
+        process_samples,
+        epoch: reader.u32("an epoch")?,
+        strings_before: reader.u32("strings")?,
+    })
+}
+
+fn read_crc(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
+    let bytes = reader.take(CRC_BYTES)?;
+    Ok(bytes.iter().rev().fold(0, |crc, byte| crc << 8 | u32::from(*byte)))
+}
+
+/// The sections of the head.
+pub(super) fn head_sections(lives: &Lives, effort: Effort) -> [Vec<u8>; HEAD_SECTIONS] {
+    [timeline_section(lives, effort), series_section(lives, effort), skip_section(lives, effort)]
+}
+
+fn timeline_section(lives: &Lives, effort: Effort) -> Vec<u8> {
+    let mut columns = ColumnWriter::new(effort);
+    let times: Vec<u64> = lives.times.iter().map(|time| time.as_ms().cast_unsigned()).collect();
+    columns.put(&differences(&differences(&times)));
+    let sequences: Vec<u64> = lives.sequences.iter().map(|sequence| u64::from(*sequence)).collect();
+    columns.put(&differences(&sequences));
+    columns.finish()
+}
+
+fn series_section(lives: &Lives, effort: Effort) -> Vec<u8> {
+    let mut columns = ColumnWriter::new(effort);
+    put_series(&mut columns, &lives.cpu_sums);
+    put_series(&mut columns, &lives.memory_sums);
+    put_series(&mut columns, &lives.process_counts);
+    for metric in HostMetric::ALL {
+        put_series(&mut columns, &lives.hosts.iter().map(|host| host.raw()[metric.index()]).collect::<Vec<_>>());
+    }
+    columns.finish()
+}
+
+fn skip_section(lives: &Lives, effort: Effort) -> Vec<u8> {
+    let rows = lives.rows.iter().map(|row| &row.description);
+    let descriptions = || rows.clone().chain(lives.brief.iter().map(|brief| &brief.what.description));
+    let pids: Vec<[u8; 4]> = descriptions().map(|description| description.identity.pid.to_le_bytes()).collect();
+    let skip = Skip {
+        names: HashedSet::of(descriptions().map(|description| description.name.as_bytes())),
+        users: HashedSet::of(
+            descriptions().filter_map(|description| description.user.as_ref()).map(|user| user.as_bytes()),
+        ),
+        pids: HashedSet::of(pids.iter().map(<[u8; 4]>::as_slice)),
+    };
+    let mut columns = ColumnWriter::new(effort);
+    for set in [&skip.names, &skip.users, &skip.pids] {
+        set.put(&mut columns);
+    }
+    columns.finish()
+}

@@ -1,0 +1,248 @@
+//! A block, opened: any snapshot of it, any row, any metric.
+
+use std::sync::Arc;
+
+use procession_model::{
+    Brief, Description, End, Ended, FieldError, HostFacts, HostSample, Loss, Metric, Process, Sample, Snapshot,
+    Timestamp,
+};
+
+use super::column::ColumnBytes;
+use super::descriptions::{KnownStrings, get_descriptions, get_ends};
+use super::dictionary::Dictionary;
+use super::happenings::Happenings;
+use super::head::{HAPPENINGS, Head, METRICS, ROWS, Series, Summary, Timeline};
+use super::metrics::{Extent, MetricTable, RowSamples, RowSeries};
+use super::seal::ROW_ENDED;
+use crate::DecodeError;
+
+/// A process under one description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What stays fixed of it.
+    pub description: Arc<Description>,
+    /// The first frame that has it, by index.
+    pub first: u32,
+    /// How many frames have it; 0 for one that ended in the first frame of the block, and so is in no snapshot of it.
+    pub frames: u32,
+    /// How it ended, if it did, in the frame after its last. Without an end it is still there in the last frame, or went on
+    /// under another description, or a keyframe did not have it any more.
+    pub end: Option<End>,
+}
+
+impl Row {
+    /// The first frame that does not have it any more, by index.
+    pub const fn after(&self) -> u32 {
+        self.first + self.frames
+    }
+
+    /// Whether a frame has it.
+    pub const fn is_in(&self, frame: u32) -> bool {
+        self.first <= frame && frame < self.after()
+    }
+}
+
+/// A block, opened.
+pub struct Block {
+    summary: Summary,
+    timeline: Timeline,
+    series: Series,
+    rows: Vec<Row>,
+    by_pid: Vec<u32>,
+    happenings: Happenings,
+    metrics: [MetricTable; Metric::COUNT],
+}
+
+impl Block {
+    /// Opens a block with the dictionary of its epoch, which must have at least the block's own segment.
+    pub fn open(head: &[u8], body: &[u8], dictionary: &Dictionary) -> Result<Self, DecodeError> {
+        let head = Head::open(head)?;
+        let summary = *head.summary();
+        if body.len() != head.body_len() {
+            return Err(DecodeError::Invalid("the length of a block's body"));
+        }
+        if dictionary.epoch() != summary.epoch {
+            return Err(DecodeError::Invalid("the epoch of a dictionary"));
+        }
+        let timeline = head.timeline()?;
+        let series = head.series()?;
+        let mut strings = KnownStrings::new(dictionary, summary.strings_before);
+        let rows = read_rows(head.body_section(body, ROWS)?, &summary, &timeline, &mut strings)?;
+        let happenings = read_happenings(head.body_section(body, HAPPENINGS)?, &timeline, &mut strings)?;
+        let extents: Vec<Extent> = rows.iter().map(|row| Extent { first: row.first, frames: row.frames }).collect();
+        let mut metrics: [MetricTable; Metric::COUNT] = Default::default();
+        for metric in Metric::ALL {
+            let section = head.body_section(body, METRICS + metric.index())?;
+            metrics[metric.index()] = MetricTable::read(section, metric, &extents, dictionary)?;
+        }
+        let mut by_pid: Vec<u32> = (0..summary.rows).collect();
+        by_pid.sort_by_key(|row| rows[*row as usize].description.identity);
+        Ok(Self { summary, timeline, series, rows, by_pid, happenings, metrics })
+    }
+
+    /// What the block covers.
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// When the frames were taken, and their sequences.
+    pub const fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// The host at every frame.
+    pub const fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// The frame of a sequence, by index.
+    pub fn index_of(&self, sequence: u32) -> Option<u32> {
+        self.timeline.sequences.binary_search(&sequence).ok().and_then(|index| u32::try_from(index).ok())
+    }
+
+    /// All rows, in the order of their first frames.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The rows that a frame has, by pid, with their indices.
+    pub fn rows_in(&self, frame: u32) -> impl Iterator<Item = (usize, &Row)> {
+        let row = |row: &u32| (*row as usize, &self.rows[*row as usize]);
+        self.by_pid.iter().map(row).filter(move |(_, row)| row.is_in(frame))
+    }
+
+    /// What one metric of one row was.
+    pub fn row_series(&self, row: usize, metric: Metric) -> RowSeries<'_> {
+        self.metrics[metric.index()].row(row)
+    }
+
+    /// The sample of a row in a frame that has it.
+    pub fn sample(&self, row: usize, frame: u32) -> Sample {
+        let mut sample = Sample::ABSENT;
+        for (table, value) in self.metrics.iter().zip(sample.raw_mut()) {
+            *value = table.row(row).at(frame);
+        }
+        sample
+    }
+
+    /// All samples of a row, frame by frame.
+    pub fn samples(&self, row: usize) -> RowSamples<'_> {
+        let extent = self
+            .rows
+            .get(row)
+            .map_or(Extent { first: 0, frames: 0 }, |row| Extent { first: row.first, frames: row.frames });
+        let mut series = [RowSeries::default(); Metric::COUNT];
+        for (series, table) in series.iter_mut().zip(&self.metrics) {
+            *series = table.row(row);
+        }
+        RowSamples::new(series, extent)
+    }
+
+    /// What was known of the host at a frame.
+    pub fn facts(&self, frame: u32) -> Arc<HostFacts> {
+        Happenings::last(&self.happenings.facts, frame).cloned().unwrap_or_default()
+    }
+
+    /// What could not be read at a frame.
+    pub fn field_errors(&self, frame: u32) -> &[FieldError] {
+        Happenings::last(&self.happenings.field_errors, frame).map_or(&[], Vec::as_slice)
+    }
+
+    /// Processes that began and ended before a frame and after the one before it.
+    pub fn brief(&self, frame: u32) -> impl Iterator<Item = &Brief> {
+        Happenings::of(&self.happenings.brief, frame)
+    }
+
+    /// All brief processes with the frames that told of them.
+    pub fn all_brief(&self) -> impl Iterator<Item = (u32, &Brief)> {
+        self.happenings.brief.iter().map(|at| (at.frame, &at.what))
+    }
+
+    /// What was lost before a frame.
+    pub fn losses(&self, frame: u32) -> impl Iterator<Item = &Loss> {
+        Happenings::of(&self.happenings.losses, frame)
+    }
+
+    /// The processes that a frame ended, by pid.
+    pub fn ended(&self, frame: u32) -> impl Iterator<Item = Ended> {
+        let rows = self.by_pid.iter().map(|row| &self.rows[*row as usize]);
+        rows.filter(move |row| row.after() == frame)
+            .filter_map(|row| Some(Ended { description: Arc::clone(&row.description), end: row.end? }))
+    }
+
+    /// The snapshot of a frame; processes and what ended by pid. `None` beyond the last frame.
+    pub fn snapshot(&self, frame: u32) -> Option<Snapshot> {
+        let time: Timestamp = *self.timeline.times.get(frame as usize)?;
+        let host: HostSample = *self.series.hosts.get(frame as usize)?;
+        let process = |(index, row): (usize, &Row)| Process {
+            description: Arc::clone(&row.description),
+            sample: self.sample(index, frame),
+        };
+        Some(Snapshot {
+            time,
+            facts: self.facts(frame),
+            host,
+            processes: self.rows_in(frame).map(process).collect(),
+            ended: self.ended(frame).collect(),
+            brief: self.brief(frame).cloned().collect(),
+            losses: self.losses(frame).copied().collect(),
+            field_errors: self.field_errors(frame).to_vec(),
+        })
+    }
+}
+
+fn read_rows(
+    section: &[u8],
+    summary: &Summary,
+    timeline: &Timeline,
+    strings: &mut KnownStrings<'_>,
+) -> Result<Vec<Row>, DecodeError> {
+    const INVALID: DecodeError = DecodeError::Invalid("the extent of a row");
+    let bytes = ColumnBytes::new(section)?;
+    let mut columns = bytes.reader();
+    let count = summary.rows as usize;
+    let mut firsts = columns.get_u32(count)?;
+    let mut before = 0_u32;
+    for first in &mut firsts {
+        before = before.checked_add(*first).filter(|first| *first < summary.frames).ok_or(INVALID)?;
+        *first = before;
+    }
+    let missing = columns.get_u32(count)?;
+    let ended = columns.get(count)?;
+    let mut afters = Vec::with_capacity(count);
+    let mut samples = 0_u64;
+    for (first, missing) in firsts.iter().zip(missing) {
+        let after = summary.frames.checked_sub(missing).filter(|after| after >= first).ok_or(INVALID)?;
+        samples += u64::from(after - first);
+        afters.push(after);
+    }
+    if samples != summary.process_samples {
+        return Err(DecodeError::Invalid("the number of process samples"));
+    }
+    let ended_afters = afters.iter().zip(&ended).filter(|(_, ended)| **ended == ROW_ENDED).map(|(after, _)| *after);
+    let told: Option<Vec<Timestamp>> = ended_afters.map(|after| timeline.times.get(after as usize).copied()).collect();
+    let mut ends = get_ends(&mut columns, &told.ok_or(INVALID)?)?.into_iter();
+    let descriptions = get_descriptions(&mut columns, strings, count)?;
+    columns.end()?;
+    let rows = descriptions.into_iter().zip(firsts).zip(afters).zip(ended);
+    Ok(rows
+        .map(|(((description, first), after), ended)| Row {
+            description: Arc::new(description),
+            first,
+            frames: after - first,
+            end: if ended == ROW_ENDED { ends.next() } else { None },
+        })
+        .collect())
+}
+
+fn read_happenings(
+    section: &[u8],
+    timeline: &Timeline,
+    strings: &mut KnownStrings<'_>,
+) -> Result<Happenings, DecodeError> {
+    let bytes = ColumnBytes::new(section)?;
+    let mut columns = bytes.reader();
+    let happenings = Happenings::get(&mut columns, strings, &timeline.times)?;
+    columns.end()?;
+    Ok(happenings)
+}

@@ -1,0 +1,138 @@
+//! Frames to a block.
+
+use std::sync::Arc;
+
+use procession_model::{Metric, Timestamp};
+
+use super::column::ColumnWriter;
+use super::descriptions::{put_descriptions, put_ends};
+use super::dictionary::{Dictionary, NewStrings};
+use super::happenings::put_happenings;
+use super::head::{HAPPENINGS, HEAD_SECTIONS, METRICS, ROWS, SECTIONS, Summary, head_sections, put_head};
+use super::lives::{Lives, replay};
+use super::metrics::put_metric;
+use crate::{ApplyError, Frame, HostState};
+
+/// How hard to try to make a block small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// For ingest that is behind, and for tests.
+    Fast,
+    /// For blocks that will be kept for weeks.
+    #[default]
+    Small,
+}
+
+impl Effort {
+    /// The level of zstd.
+    pub(super) const fn level(self) -> i32 {
+        match self {
+            Self::Fast => 3,
+            Self::Small => 19,
+        }
+    }
+}
+
+/// Why frames cannot be sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// There are none.
+    #[error("a block needs a frame")]
+    Empty,
+    /// Sequences do not ascend.
+    #[error("the sequences of frames do not ascend")]
+    Disordered,
+    /// A frame does not fit the state before it.
+    #[error("a frame does not follow from the one before it: {0}")]
+    Apply(#[from] ApplyError),
+    /// More than a block may have: seal earlier.
+    #[error("{0} are too many for one block")]
+    OverLimit(&'static str),
+    /// The compressor failed, for lack of memory.
+    #[error("the strings could not be compressed")]
+    Compression,
+}
+
+/// A sealed run of frames. Keep all of it in one step.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// What [`super::Head::open`] reads.
+    pub head: Vec<u8>,
+    /// What [`super::Block::open`] reads.
+    pub body: Vec<u8>,
+    /// Strings that are new: what [`Dictionary::push`] takes, before the block can be opened.
+    pub segment: Option<Vec<u8>>,
+    /// What the block covers.
+    pub summary: Summary,
+}
+
+/// Seals a run: `base` is the state before its first frame, and frames come with their sequences, ascending.
+pub fn seal(
+    base: &HostState,
+    frames: &[(u32, Arc<Frame>)],
+    dictionary: &Dictionary,
+    effort: Effort,
+) -> Result<Sealed, SealError> {
+    let lives = replay(base, frames)?;
+    let mut strings = NewStrings::new(dictionary);
+    let strings_before = strings.next();
+    let mut sections: [Vec<u8>; SECTIONS] = Default::default();
+    for (section, bytes) in sections.iter_mut().zip(head_sections(&lives, effort)) {
+        *section = bytes;
+    }
+    sections[ROWS] = rows_section(&lives, &mut strings, effort);
+    sections[HAPPENINGS] = happenings_section(&lives, &mut strings, effort);
+    for metric in Metric::ALL {
+        sections[METRICS + metric.index()] = metric_section(&lives, &mut strings, metric, effort);
+    }
+    let segment = strings.segment(effort)?;
+    let summary = summary_of(&lives, dictionary.epoch(), strings_before);
+    Ok(Sealed { head: put_head(&summary, &sections), body: sections[HEAD_SECTIONS..].concat(), segment, summary })
+}
+
+fn summary_of(lives: &Lives, epoch: u32, strings_before: u32) -> Summary {
+    let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+    Summary {
+        time_min: lives.times.iter().min().copied().unwrap_or_default(),
+        time_max: lives.times.iter().max().copied().unwrap_or_default(),
+        first_sequence: lives.sequences.first().copied().unwrap_or_default(),
+        last_sequence: lives.sequences.last().copied().unwrap_or_default(),
+        frames: count(lives.times.len()),
+        rows: count(lives.rows.len()),
+        process_samples: lives.process_samples,
+        epoch,
+        strings_before,
+    }
+}
+
+/// Whether a row ended, and lived to the last frame of the block or not.
+pub(super) const ROW_ENDED: u64 = 1;
+
+fn rows_section(lives: &Lives, strings: &mut NewStrings<'_>, effort: Effort) -> Vec<u8> {
+    let mut columns = ColumnWriter::new(effort);
+    let frames = lives.times.len() as u64;
+    let mut before = 0;
+    let firsts = lives.rows.iter().map(|row| u64::from(row.first - std::mem::replace(&mut before, row.first)));
+    columns.put(&firsts.collect::<Vec<_>>());
+    let missing = lives.rows.iter().map(|row| frames - u64::from(row.first + row.frames));
+    columns.put(&missing.collect::<Vec<_>>());
+    let ended = |row: &super::lives::Life| if row.end.is_some() { ROW_ENDED } else { 0 };
+    columns.put(&lives.rows.iter().map(ended).collect::<Vec<_>>());
+    let told = |row: &super::lives::Life| lives.times.get((row.first + row.frames) as usize).copied();
+    let ends = lives.rows.iter().filter_map(|row| Some((row.end?, told(row)?)));
+    put_ends(&mut columns, &ends.collect::<Vec<(_, Timestamp)>>());
+    put_descriptions(&mut columns, strings, &lives.rows.iter().map(|row| &*row.description).collect::<Vec<_>>());
+    columns.finish()
+}
+
+fn happenings_section(lives: &Lives, strings: &mut NewStrings<'_>, effort: Effort) -> Vec<u8> {
+    let mut columns = ColumnWriter::new(effort);
+    put_happenings(&mut columns, strings, lives);
+    columns.finish()
+}
+
+fn metric_section(lives: &Lives, strings: &mut NewStrings<'_>, metric: Metric, effort: Effort) -> Vec<u8> {
+    let mut columns = ColumnWriter::new(effort);
+    put_metric(&mut columns, strings, metric, &lives.rows, &lives.changes[metric.index()]);
+    columns.finish()
+}

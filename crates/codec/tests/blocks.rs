@@ -1,0 +1,166 @@
+//! Blocks against the states that their frames led to, and against bytes that are no blocks.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+mod support;
+
+use std::sync::Arc;
+
+use procession_codec::block::{Block, Dictionary, Effort, Head, SealError, Sealed, seal};
+use procession_codec::{Frame, FrameKind, HostState};
+use procession_model::{Metric, Snapshot, Timestamp};
+use proptest::prelude::*;
+use support::{Oracle, Step, by_pid, steps};
+
+/// The frames of some steps with the snapshots they lead to. From time to time a keyframe comes in place of a delta, as
+/// from an agent that connects again, with all processes in other slots.
+#[derive(Debug)]
+struct Run {
+    frames: Vec<(u32, Arc<Frame>)>,
+    snapshots: Vec<Snapshot>,
+    sums: Vec<(u64, u64)>,
+}
+
+fn run(steps: &[Step], keys: &[bool]) -> Run {
+    let mut run = Run { frames: Vec::new(), snapshots: Vec::new(), sums: Vec::new() };
+    let (mut oracle, mut sender, mut state) = (Oracle::default(), HostState::new(), HostState::new());
+    for ((sequence, step), key) in (7..).step_by(3).zip(steps).zip(keys) {
+        if *key {
+            sender = HostState::new();
+        }
+        let frame = sender.advance(&oracle.step(step)).unwrap();
+        state.apply(&frame).unwrap();
+        run.frames.push((sequence, Arc::new(frame)));
+        run.snapshots.push(by_pid(state.snapshot()));
+        run.sums.push((state.cpu_sum(), state.memory_sum()));
+    }
+    run
+}
+
+fn state_before(run: &Run, index: usize) -> HostState {
+    let mut state = HostState::new();
+    for (_, frame) in &run.frames[..index] {
+        state.apply(frame).unwrap();
+    }
+    state
+}
+
+fn same_samples(block: &Block, frame: u32, snapshot: &Snapshot) -> bool {
+    block.rows_in(frame).zip(&snapshot.processes).all(|((row, _), process)| {
+        let walked = block.samples(row).find(|(at, _)| *at == frame).map(|(_, sample)| sample);
+        let series = Metric::ALL.map(|metric| block.row_series(row, metric).at(frame));
+        walked == Some(process.sample) && series == *process.sample.raw()
+    })
+}
+
+fn check(run: &Run, part: std::ops::Range<usize>, sealed: &Sealed, dictionary: &Dictionary) {
+    let block = Block::open(&sealed.head, &sealed.body, dictionary).unwrap();
+    assert_eq!(*block.summary(), sealed.summary);
+    let head = Head::open(&sealed.head).unwrap();
+    let skip = head.skip().unwrap();
+    assert_eq!(head.summary(), &sealed.summary);
+    let mut samples = 0;
+    for (frame, index) in (0..).zip(part.clone()) {
+        let snapshot = &run.snapshots[index];
+        samples += snapshot.processes.len() as u64;
+        assert_eq!(block.snapshot(frame).as_ref(), Some(snapshot));
+        assert!(same_samples(&block, frame, snapshot));
+        assert_eq!(block.timeline().sequences[frame as usize], run.frames[index].0);
+        assert_eq!(block.index_of(run.frames[index].0), Some(frame));
+        let series = head.series().unwrap();
+        let sums = (series.cpu_sums[frame as usize], series.memory_sums[frame as usize]);
+        assert_eq!(sums, run.sums[index]);
+        assert_eq!(series.process_counts[frame as usize] as usize, snapshot.processes.len());
+        for process in &snapshot.processes {
+            assert!(skip.may_have_name(&process.description.name));
+            assert!(skip.may_have_pid(process.description.identity.pid));
+            assert!(process.description.user.as_ref().is_none_or(|user| skip.may_have_user(user)));
+        }
+    }
+    assert_eq!(block.snapshot(part.len() as u32), None);
+    assert_eq!(sealed.summary.process_samples, samples);
+    let times = || run.snapshots[part.clone()].iter().map(|snapshot| snapshot.time);
+    assert_eq!((Some(sealed.summary.time_min), Some(sealed.summary.time_max)), (times().min(), times().max()));
+}
+
+fn sealed_run() -> impl Strategy<Value = Run> {
+    (steps(1..24), prop::collection::vec(prop::bool::weighted(0.15), 24)).prop_map(|(steps, keys)| run(&steps, &keys))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn blocks_give_back_every_snapshot(run in sealed_run(), cut in any::<prop::sample::Index>(), small in any::<bool>()) {
+        let cut = cut.index(run.frames.len() + 1);
+        let effort = if small { Effort::Small } else { Effort::Fast };
+        let mut dictionary = Dictionary::new(3);
+        for part in [0..cut, cut..run.frames.len()].into_iter().filter(|part| !part.is_empty()) {
+            let sealed = seal(&state_before(&run, part.start), &run.frames[part.clone()], &dictionary, effort).unwrap();
+            if let Some(segment) = &sealed.segment {
+                dictionary.push(segment).unwrap();
+            }
+            check(&run, part, &sealed, &dictionary);
+        }
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn damaged_blocks_are_refused(run in sealed_run(), flips in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 32)) {
+        let mut dictionary = Dictionary::new(0);
+        let sealed = seal(&HostState::new(), &run.frames, &dictionary, Effort::Fast).unwrap();
+        let segment = sealed.segment.unwrap();
+        for (place, bits) in flips {
+            for (part, len) in [(0, sealed.head.len()), (1, sealed.body.len()), (2, segment.len())] {
+                let (mut head, mut body, mut segment) = (sealed.head.clone(), sealed.body.clone(), segment.clone());
+                [&mut head, &mut body, &mut segment][part][place.index(len)] ^= bits.max(1);
+                let mut dictionary = Dictionary::new(0);
+                let is_refused = dictionary.push(&segment).is_err()
+                    || Block::open(&head, &body, &dictionary).is_err()
+                    || Head::open(&head).is_ok_and(|head| head.skip().is_err());
+                let is_damaged = part == 2 || Head::open(&head).and_then(|head| head.verify(&body)).is_err();
+                prop_assert!(is_refused && is_damaged);
+            }
+        }
+        dictionary.push(&segment).unwrap();
+        for cut in 0..sealed.head.len() {
+            prop_assert!(Block::open(&sealed.head[..cut], &sealed.body, &dictionary).is_err());
+        }
+        for cut in 0..sealed.body.len() {
+            prop_assert!(Block::open(&sealed.head, &sealed.body[..cut], &dictionary).is_err());
+        }
+        for cut in 0..segment.len() {
+            prop_assert!(Dictionary::new(0).push(&segment[..cut]).is_err());
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_sealed_says_why() {
+    let (base, dictionary) = (HostState::new(), Dictionary::new(0));
+    let delta = Arc::new(Frame::new(FrameKind::Delta, Timestamp::from_ms(0)));
+    let key = Arc::new(Frame::new(FrameKind::Key, Timestamp::from_ms(0)));
+    let seal = |frames: &[(u32, Arc<Frame>)]| seal(&base, frames, &dictionary, Effort::Fast).unwrap_err();
+    assert_eq!(seal(&[]), SealError::Empty);
+    assert!(matches!(seal(&[(1, delta)]), SealError::Apply(_)));
+    assert_eq!(seal(&[(2, Arc::clone(&key)), (2, key)]), SealError::Disordered);
+}
+
+#[test]
+fn a_dictionary_takes_its_segments_in_order_and_once() {
+    let key = Arc::new(Frame {
+        facts: Some(Arc::new(procession_model::HostFacts { os: Some("Debian".into()), ..Default::default() })),
+        ..Frame::new(FrameKind::Key, Timestamp::from_ms(0))
+    });
+    let mut dictionary = Dictionary::new(1);
+    let sealed = seal(&HostState::new(), &[(1, Arc::clone(&key))], &dictionary, Effort::Fast).unwrap();
+    let segment = sealed.segment.unwrap();
+    assert!(Dictionary::new(2).push(&segment).is_err());
+    dictionary.push(&segment).unwrap();
+    assert!(dictionary.push(&segment).is_err());
+    assert_eq!(seal(&HostState::new(), &[(2, key)], &dictionary, Effort::Fast).unwrap().segment, None);
+}
