@@ -42,6 +42,7 @@ const RULES: &[Rule] = &[
             "procession-agent",
             "procession-codec",
             "procession-model",
+            "procession-probe",
             "procession-protocol",
             "procession-server",
             "procession-store",

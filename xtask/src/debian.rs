@@ -16,6 +16,16 @@ pub(crate) fn ensure(program: &str, packages: &[&str]) -> Result<()> {
     })
 }
 
+/// Makes sure that Python can make environments, which Debian packs apart.
+pub(crate) fn ensure_python() -> Result<()> {
+    if works("python3", &["-c", "import ensurepip, venv"]) {
+        return Ok(());
+    }
+    println!("python3 with venv is missing; installing python3-venv");
+    install(&["python3-venv"])
+        .context("python3 with venv is needed. As root on Debian or Ubuntu: apt-get install python3-venv")
+}
+
 fn install(packages: &[&str]) -> Result<()> {
     let mut update = command("apt-get", &["update", "-q"]);
     update.env("DEBIAN_FRONTEND", "noninteractive");

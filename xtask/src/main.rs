@@ -6,8 +6,10 @@ mod architecture;
 mod command;
 mod debian;
 mod dependencies;
+mod dist;
 mod page;
 mod rust;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -28,11 +30,17 @@ struct Arguments {
 enum Task {
     /// Run every check: formats, lints, rules of the tree, dependencies, tests, documentation, the page in a browser.
     Test(test::Options),
+    /// Run the long forms of tests: hours of kills, floods and made-up requests.
+    Soak(soak::Options),
+    /// Build binaries for Linux and Windows, with checksums.
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
+        Task::Soak(options) => soak::soak(&options),
+        Task::Dist(options) => dist::dist(&options),
     };
     match done {
         Ok(code) => code,

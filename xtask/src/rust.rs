@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::command::{cargo, run, works};
-use crate::workspace;
+use crate::{debian, workspace};
 
 /// Formats are as rustfmt writes them.
 pub(crate) fn format() -> Result<()> {
@@ -17,7 +17,9 @@ pub(crate) fn clippy() -> Result<()> {
 
 /// Unit and integration tests: by nextest where it is installed, otherwise by cargo's own runner.
 pub(crate) fn tests() -> Result<()> {
-    run(cargo(&["build", "--workspace", "--bins", "--locked"]))?;
+    // Tests ask the server with curl, and with clients written in Python.
+    debian::ensure("curl", &["curl"])?;
+    debian::ensure_python()?;
     if works("cargo", &["nextest", "--version"]) {
         run(cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]))
     } else {
