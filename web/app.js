@@ -1,0 +1,73 @@
+// The entry: decides which view the address asks for and loads it.
+import { html, render, signal, effect, dialog, notice, Header } from './page.js';
+import { address, startRouter } from './router.js';
+import { checkSession, session } from './api.js';
+
+/** @type {Record<string, () => Promise<{ default: any }>>} */
+const VIEWS = {
+  '/': () => import('./fleet.js'),
+  '/host': () => import('./host.js'),
+  '/program': () => import('./program.js'),
+  '/compare': () => import('./compare.js'),
+  '/keys': () => import('./keys.js'),
+};
+
+/** @type {import('./vendor/signals.js').Signal<{ path: string, View: any }>} */
+const shown = signal({ path: '', View: null });
+
+/** @param {() => Promise<{ default: any }>} load @param {string} path */
+async function show(load, path) {
+  try {
+    const { default: View } = await load();
+    shown.value = { path, View };
+  } catch {
+    shown.value = { path, View: Unloaded };
+  }
+}
+
+function Unloaded() {
+  return html`<${Header} crumbs=${null} /><main class="empty"><h1>This part of the page could not be loaded</h1><p>The server does not answer, or it was replaced by another version.
+    <button type="button" class="plain" onClick=${() => location.reload()}>Load the page again</button></p></main>`;
+}
+
+function Unknown() {
+  return html`<${Header} crumbs=${null} /><main class="empty"><h1>There is nothing at this address</h1><p><a href="/">All hosts</a></p></main>`;
+}
+
+effect(() => {
+  const state = session.value;
+  const path = address.value.path;
+  if (state === 'out') void show(() => import('./sign-in.js'), 'sign-in');
+  else if (state === 'in' && shown.peek().path !== path) {
+    const load = VIEWS[path];
+    if (load) void show(load, path);
+    else shown.value = { path, View: Unknown };
+  }
+});
+
+/** @type {import('./vendor/signals.js').Signal<any>} */
+const Dialogs = signal(null);
+effect(() => {
+  if (dialog.value && !Dialogs.peek()) void import('./dialogs.js').then((module) => (Dialogs.value = module.default));
+});
+
+function App() {
+  const { View } = shown.value;
+  return html`<div class="app">${View ? html`<${View} />` : null}
+    ${Dialogs.value && dialog.value ? html`<${Dialogs.value} />` : null}
+    <div class="notice" role="status" aria-live="polite">${notice.value}</div></div>`;
+}
+
+/** @param {KeyboardEvent} event */
+function globalKeys(event) {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
+    event.preventDefault();
+    dialog.value = dialog.peek() === 'palette' ? '' : 'palette';
+  }
+}
+
+startRouter();
+document.addEventListener('keydown', globalKeys);
+const root = document.getElementById('app');
+if (root) render(html`<${App} />`, root);
+void checkSession();

@@ -1,0 +1,166 @@
+// The detail pane: one process, at the moment shown. What it is, who started it, what it did over its whole life.
+import { html, Icon, useEffect, useRef, useState, shownTheme, zone, copy } from './page.js';
+import { ApiError, getJson } from './api.js';
+import { address, link, currentLink } from './router.js';
+import { bytes, clock, duration, moment, percent, plural, visible } from './format.js';
+import { Chart, withGaps } from './chart.js';
+
+const COMMAND_SHOWN_MAX = 8192;
+const CHILDREN_SHOWN_MAX = 8;
+const LIFE_POINTS = 240;
+const DAY_MS = 86_400_000;
+/** What the agent writes in place of a secret. */
+const MASK = /(\*{3,}|<masked>|\[masked\])/;
+
+/** @typedef {import('./host-model.js').HostModel} HostModel */
+
+/** @param {{ model: HostModel, id: string, onClose: () => void, onSelect: (id: string) => void }} props */
+export default function Detail({ model, id, onClose, onSelect }) {
+  void model.tick.value;
+  const s = model.snapshot;
+  const row = s.rowOfId.get(id);
+  const close = html`<button type="button" class="icon-button close" aria-label="Close the details" onClick=${onClose}><${Icon} name="x" /></button>`;
+  if (row === undefined) {
+    return html`<aside class="pane" aria-label="Details">${close}<h2>Process ${visible(id.split('@')[0], 20)}</h2><p>It is not in this snapshot: it had not begun, or had ended.</p><${Life} model=${model} id=${id} /></aside>`;
+  }
+  const user = visible(s.text.user[row], 60);
+  const ended = s.alive[row] === 2;
+  const age = duration(s.ageMs(row));
+  return html`<aside class="pane" aria-label="Details">${close}
+    <h2>${visible(s.text.name[row], 200) || '(no name)'}</h2>
+    <p>${s.pid[row]}${user ? ` · ${user}` : ''}${Number.isNaN(s.start[row]) ? '' : ended ? ` · ran for ${age}` : ` · running for ${age}`}</p>
+    <${Command} text=${s.text.command_line[row] ?? ''} />
+    <${Facts} model=${model} row=${row} onSelect=${onSelect} />
+    <div class="actions">
+      <button type="button" class="button" onClick=${() => copy(s.text.command_line[row] ?? '', 'the command line')}><${Icon} name="clipboard-copy" />Command</button>
+      <button type="button" class="button" onClick=${() => copy(currentLink(), 'a link to this view')}><${Icon} name="link" />Link</button>
+      <a class="button" href=${link('/program', [['name', s.text.name[row] ?? ''], ['host', model.hostname]])}><${Icon} name="chart-gantt" />Program</a>
+    </div>
+    <${Life} model=${model} id=${id} />
+    <${Runs} model=${model} name=${s.text.name[row] ?? ''} />
+  </aside>`;
+}
+
+/** @param {{ text: string }} props */
+function Command({ text }) {
+  if (!text) return null;
+  const pieces = visible(text, COMMAND_SHOWN_MAX).split(MASK);
+  return html`<code tabindex="0" aria-label="Command line">${pieces.map((piece, i) => (i % 2 ? html`<i>masked</i>` : piece))}</code>`;
+}
+
+/** @param {{ model: HostModel, row: number, onSelect: (id: string) => void }} props */
+function Facts({ model, row, onSelect }) {
+  const s = model.snapshot;
+  const to = (/** @type {number} */ other) => html`<button type="button" class="plain" onClick=${() => onSelect(s.id[other] ?? '')}>${visible(s.text.name[other], 40)} ${s.pid[other]}</button>`;
+  const io = s.io(row);
+  const unit = s.text.cgroup[row];
+  const children = (model.tree.children[row] ?? []).filter((child) => s.alive[child] === 1);
+  const gone = (model.tree.children[row] ?? []).length - children.length;
+  const end = s.end[row];
+  const memory = s.metric.memory[row] ?? NaN;
+  const virtual = s.metric.virtual_memory[row] ?? NaN;
+  const seconds = (s.host['interval_ms'] || 1000) / 1000;
+  /** @type {[string, any][]} */
+  const facts = [
+    ['Parent', parents(model, row).map((up, i) => html`${i ? ' › ' : ''}${to(up)}`)],
+    ['Started', Number.isNaN(s.start[row]) ? 'not known' : html`${clock(s.start[row], zone.value, s.timeMs)} ${zone.value === 'utc' ? 'UTC' : ''}`],
+    ['Unit', unit ? visible(unit, 200) : null],
+    ['Executable', s.text.executable[row] ? visible(s.text.executable[row], 300) : null],
+    ['State', s.alive[row] === 2 ? null : visible(s.text.state[row], 30)],
+    ['CPU', s.alive[row] === 2 ? null : `${percent(s.metric.cpu[row])} %, subtree ${percent(model.tree.sumCpu[row])} %`],
+    ['Memory', Number.isNaN(memory) ? null : `${bytes(memory)} resident${Number.isNaN(virtual) ? '' : `, ${bytes(virtual)} virtual`}`],
+    ['IO', Number.isNaN(io) ? null : `${bytes((s.metric.read_bytes[row] || 0) / seconds)}/s read, ${bytes((s.metric.write_bytes[row] || 0) / seconds)}/s written`],
+    ['Threads', Number.isNaN(s.metric.threads[row]) ? null : String(s.metric.threads[row])],
+    ['Children', children.length || gone ? html`${children.slice(0, CHILDREN_SHOWN_MAX).map((child, i) => html`${i ? ', ' : ''}${to(child)}`)}${children.length > CHILDREN_SHOWN_MAX ? ` and ${children.length - CHILDREN_SHOWN_MAX} more` : ''}${gone ? `${children.length ? '; ' : ''}${gone} ended` : ''}` : 'none'],
+    ['Ended', end ? endText(end, s.endedMs[row] ?? NaN) : null],
+  ];
+  return html`<dl>${facts.filter(([, value]) => value !== null && value !== '' && !(Array.isArray(value) && !value.length)).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+/** @param {HostModel} model @param {number} row */
+function parents(model, row) {
+  const chain = [];
+  for (let up = model.tree.parent[row] ?? -1; up >= 0 && chain.length < 6; up = model.tree.parent[up] ?? -1) chain.push(up);
+  return chain;
+}
+
+/** @param {import('./snapshot.js').Ended} end @param {number} at */
+function endText(end, at) {
+  const parts = [clock(at, zone.value)];
+  if (end.signal) parts.push(`signal ${end.signal}`);
+  else if (end.exit_code != null) parts.push(`exit code ${end.exit_code}`);
+  else parts.push('exit code not known');
+  if (end.cpu_time_us != null) parts.push(`${duration(end.cpu_time_us / 1000)} CPU`);
+  if (end.peak_memory_bytes != null) parts.push(`peak ${bytes(end.peak_memory_bytes)}`);
+  return parts.join(', ');
+}
+
+/** Loads something whenever `keys` change; a late answer to an old question is dropped. @param {() => Promise<any>} load @param {any[]} keys */
+function useLoaded(load, keys) {
+  const [state, setState] = useState(/** @type {{ data: any, problem: string }} */ ({ data: null, problem: '' }));
+  useEffect(() => {
+    let current = true;
+    load().then(
+      (data) => current && setState({ data, problem: '' }),
+      (error) => current && setState({ data: null, problem: error instanceof ApiError && (error.status === 404 || error.status === 400) ? 'none' : error.message }),
+    );
+    return () => { current = false; };
+  }, keys);
+  return state;
+}
+
+/** CPU and memory over the whole life. @param {{ model: HostModel, id: string }} props */
+function Life({ model, id }) {
+  const [pid = '', start = ''] = id.replace(/x$/, '').split('@');
+  const { timeMs } = model.snapshot;
+  const minute = Math.floor(timeMs / 30_000);
+  const from = start ? Number(start) : timeMs - DAY_MS;
+  const { data, problem } = useLoaded(() => getJson('history/process-series/', { hostname: model.hostname, pid, start_time: start, start: from, end: timeMs, points: LIFE_POINTS }), [model.hostname, id, minute]);
+  if (problem && problem !== 'none') return html`<p class="quiet">${problem}</p>`;
+  if (!data || !data.time_ms?.length) return null;
+  const last = data.time_ms.length - 1;
+  return html`<h3>CPU, whole life <em>${percent(data.cpu[last])} %</em></h3><${LifeChart} data=${data} name="cpu" model=${model} />
+    <h3>Memory <em>${bytes((data.memory ?? data.memory_bytes)[last])}</em></h3><${LifeChart} data=${data} name="memory" model=${model} />`;
+}
+
+/** @param {{ data: any, name: 'cpu' | 'memory', model: HostModel }} props */
+function LifeChart({ data, name, model }) {
+  const host = useRef(/** @type {HTMLElement | null} */ (null));
+  const chart = useRef(/** @type {Chart | null} */ (null));
+  const times = data.time_ms;
+  const range = useRef(/** @type {[number, number]} */ ([0, 1]));
+  range.current = [times[0], Math.max(times[times.length - 1], times[0] + 1000)];
+  useEffect(() => {
+    if (!host.current) return undefined;
+    const made = new Chart({
+      host: host.current, colour: name, range: () => range.current, axis: false, sync: 'life', top: () => (name === 'cpu' ? 1000 : 0),
+      onPick: (ms) => model.goTo(ms), at: () => (address.peek().params.get('at') ? model.snapshot.timeMs : NaN),
+    });
+    chart.current = made;
+    return () => made.destroy();
+  }, []);
+  useEffect(() => {
+    const values = name === 'cpu' ? data.cpu : (data.memory ?? data.memory_bytes);
+    chart.current?.restyle();
+    chart.current?.show(withGaps({ time: times, values }, data.step_ms || 5000));
+  }, [data, shownTheme.value]);
+  return html`<div class="life plot" ref=${host} role="img" aria-label=${`${name === 'cpu' ? 'CPU' : 'Memory'} of the process from ${moment(times[0])} to ${moment(times[times.length - 1])}`}></div>`;
+}
+
+/** The runs of this program on the day shown. @param {{ model: HostModel, name: string }} props */
+function Runs({ model, name }) {
+  const until = model.snapshot.timeMs;
+  const from = Math.floor(until / DAY_MS) * DAY_MS;
+  const { data } = useLoaded(() => getJson('history/runs/', { name, hostname: model.hostname, start: from, end: until }), [model.hostname, name, Math.floor(until / 60_000)]);
+  const runs = data?.runs;
+  if (!Array.isArray(runs) || !runs.length) return null;
+  const ms = (/** @type {any} */ time) => (typeof time === 'number' ? time : Date.parse(time));
+  const total = runs.reduce((sum, run) => sum + ((ms(run.ended_at_ms ?? run.ended_at) || until) - ms(run.started_at_ms ?? run.started_at)), 0);
+  const place = (/** @type {number} */ time) => Math.max(0, Math.min(100, ((time - from) / (until - from)) * 100));
+  return html`<h3>Runs of this program today <em>${plural(runs.length, 'run')} · ${duration(total)}</em></h3>
+    <div class="runs" role="img" aria-label=${`${plural(runs.length, 'run')} today`}>${runs.slice(0, 300).map((/** @type {any} */ run) => {
+      const left = place(ms(run.started_at_ms ?? run.started_at));
+      const right = place(ms(run.ended_at_ms ?? run.ended_at) || until);
+      return html`<b class=${run.exit_code || run.signal ? 'bad' : ''} style=${{ left: `${left}%`, width: `${right - left}%` }}></b>`;
+    })}</div>`;
+}

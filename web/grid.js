@@ -1,0 +1,501 @@
+// A grid of many rows: plain DOM, recycled rows of fixed height, absolutely placed cells. It renders what a source says
+// and knows the keys and roles of the ARIA treegrid pattern; it does not know processes or hosts.
+// A row element belongs to one key for as long as that key is in sight, so focus, selection and hover survive any
+// re-ordering; the focused row's element is kept even when it is scrolled out of sight.
+
+const OVERSCAN_ROWS = 6;
+const HEADER_PX = 30;
+
+/** @typedef {{ cell: HTMLElement, last: string, text: Text, [extra: string]: any }} CellState */
+/**
+ * @typedef {object} Column
+ * @property {string} id
+ * @property {string} label
+ * @property {string} [title]
+ * @property {number} width least width in px
+ * @property {number} [grow] its share of what is left
+ * @property {boolean} [end] numbers stand at the end
+ * @property {boolean} [unsortable]
+ * @property {string} [className]
+ * @property {(index: number) => string} text what the cell says
+ * @property {(state: CellState) => void} [build] adds more than a text to a new cell
+ * @property {(state: CellState, index: number) => void} [paint] after the text is set
+ */
+/**
+ * @typedef {object} Source
+ * @property {() => number} count
+ * @property {(index: number) => string} key
+ * @property {(key: string) => number} indexOf -1 when it is not shown
+ * @property {(index: number) => string} rowClass
+ * @property {(index: number) => number} [depth]
+ * @property {(index: number) => string} [fold] "open", "folded" or ""
+ * @property {(index: number) => [number, number]} [place] position among siblings and their number
+ */
+/**
+ * @typedef {object} GridOptions
+ * @property {HTMLElement} host
+ * @property {string} label
+ * @property {Column[]} columns
+ * @property {Source} source
+ * @property {(column: string) => void} [onSort]
+ * @property {(key: string, how: 'pointer' | 'keys') => void} [onSelect]
+ * @property {(key: string) => void} [onOpen]
+ * @property {(index: number, open: boolean) => void} [onFold]
+ * @property {(event: KeyboardEvent) => boolean} [onKey] true when it was handled
+ */
+/** @typedef {{ element: HTMLElement, key: string, index: number, cells: CellState[], className: string, top: number, aria: string }} Row */
+
+let grids = 0;
+
+export class Grid {
+  /** @param {GridOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.source = options.source;
+    this.columns = options.columns;
+    this.tree = options.source.fold !== undefined;
+    this.name = `grid-${(grids += 1)}`;
+    this.rowHeight = 24;
+    this.sorted = { column: '', descending: true };
+    this.selected = '';
+    this.active = { key: '', column: -1 };
+    /** @type {Map<string, Row>} */
+    this.rows = new Map();
+    /** @type {Row[]} */
+    this.pool = [];
+    /** @type {Row | null} */
+    this.tabStop = null;
+    this.width = 0;
+    this.height = 0;
+    this.frame = 0;
+    this.pointerUntil = 0;
+    this.sheet = new CSSStyleSheet();
+    this.scroller = document.createElement('div');
+    this.head = document.createElement('div');
+    this.canvas = document.createElement('div');
+    this.resize = new ResizeObserver(() => this.measure());
+    this.build();
+  }
+
+  build() {
+    const { host, label } = this.options;
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, this.sheet];
+    this.scroller.className = `grid ${this.name}`;
+    this.scroller.setAttribute('role', this.tree ? 'treegrid' : 'grid');
+    this.scroller.setAttribute('aria-label', label);
+    this.head.className = 'grid-head';
+    this.head.setAttribute('role', 'row');
+    this.head.setAttribute('aria-rowindex', '1');
+    this.canvas.className = 'grid-canvas';
+    this.canvas.setAttribute('role', 'rowgroup');
+    const headGroup = document.createElement('div');
+    headGroup.setAttribute('role', 'rowgroup');
+    headGroup.className = 'grid-head-group';
+    headGroup.append(this.head);
+    this.scroller.append(headGroup, this.canvas);
+    host.append(this.scroller);
+    this.listen();
+    this.setColumns(this.columns);
+  }
+
+  listen() {
+    this.scroller.addEventListener('scroll', () => this.render(), { passive: true });
+    this.scroller.addEventListener('click', (event) => this.click(event));
+    this.scroller.addEventListener('dblclick', (event) => this.doubleClick(event));
+    this.scroller.addEventListener('keydown', (event) => this.keyDown(event));
+    this.scroller.addEventListener('focusin', (event) => this.focusIn(event));
+    this.canvas.addEventListener('pointermove', () => (this.pointerUntil = performance.now() + 4000));
+    this.canvas.addEventListener('pointerleave', () => (this.pointerUntil = 0));
+    this.resize.observe(this.scroller);
+  }
+
+  /** People point at a row now, so it should not run away. */
+  get pointed() {
+    return performance.now() < this.pointerUntil;
+  }
+
+  destroy() {
+    cancelAnimationFrame(this.frame);
+    this.resize.disconnect();
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((sheet) => sheet !== this.sheet);
+    this.scroller.remove();
+  }
+
+  /** @param {Column[]} columns */
+  setColumns(columns) {
+    this.columns = columns;
+    for (const row of [...this.rows.values(), ...this.pool]) row.element.remove();
+    this.rows.clear();
+    this.pool = [];
+    this.tabStop = null;
+    this.head.replaceChildren(...columns.map((column, index) => this.headCell(column, index)));
+    this.scroller.setAttribute('aria-colcount', String(columns.length));
+    this.showSort();
+    this.measure();
+  }
+
+  /** @param {Column} column @param {number} index */
+  headCell(column, index) {
+    const cell = document.createElement('div');
+    cell.setAttribute('role', 'columnheader');
+    cell.setAttribute('aria-colindex', String(index + 1));
+    cell.className = `cell c${index}${column.end ? ' end' : ''}`;
+    cell.dataset['column'] = column.id;
+    if (column.title) cell.title = column.title;
+    if (column.unsortable) cell.textContent = column.label;
+    else {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.tabIndex = -1;
+      button.textContent = column.label;
+      cell.append(button);
+    }
+    return cell;
+  }
+
+  /** @param {string} column @param {boolean} descending */
+  setSort(column, descending) {
+    if (this.sorted.column === column && this.sorted.descending === descending) return;
+    this.sorted = { column, descending };
+    this.showSort();
+  }
+
+  showSort() {
+    this.columns.forEach((column, index) => {
+      const cell = this.head.children[index];
+      if (!(cell instanceof HTMLElement)) return;
+      const on = column.id === this.sorted.column;
+      cell.classList.toggle('sorted', on);
+      cell.classList.toggle('up', on && !this.sorted.descending);
+      if (column.unsortable) return;
+      cell.setAttribute('aria-sort', on ? (this.sorted.descending ? 'descending' : 'ascending') : 'none');
+    });
+  }
+
+  measure() {
+    const { scroller } = this;
+    this.width = scroller.clientWidth;
+    this.height = scroller.clientHeight;
+    const rowHeight = parseFloat(getComputedStyle(scroller).getPropertyValue('--row-px')) || 24;
+    if (rowHeight !== this.rowHeight) {
+      this.rowHeight = rowHeight;
+      for (const row of this.rows.values()) row.top = -1;
+    }
+    this.layOut();
+    this.render();
+  }
+
+  layOut() {
+    const least = this.columns.reduce((sum, column) => sum + column.width, 0);
+    const shares = this.columns.reduce((sum, column) => sum + (column.grow ?? 0), 0) || 1;
+    const spare = Math.max(0, this.width - least);
+    let left = 0;
+    const rules = this.columns.map((column, index) => {
+      const width = column.width + (spare * (column.grow ?? 0)) / shares;
+      const rule = `.${this.name} .c${index}{left:${left.toFixed(1)}px;width:${width.toFixed(1)}px}`;
+      left += width;
+      return rule;
+    });
+    rules.push(`.${this.name} .grid-canvas,.${this.name} .grid-head{width:${Math.max(this.width, left).toFixed(1)}px}`);
+    this.sheet.replaceSync(rules.join('\n'));
+  }
+
+  /** Renders what is in sight, once a frame at most. */
+  update() {
+    if (!this.frame) this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.render();
+    });
+  }
+
+  render() {
+    const { scroller, canvas, source, rowHeight } = this;
+    const count = source.count();
+    const total = `${count * rowHeight}px`;
+    if (canvas.style.height !== total) canvas.style.height = total;
+    scroller.setAttribute('aria-rowcount', String(count + 1));
+    this.moveActive(count);
+    const top = Math.max(0, scroller.scrollTop);
+    const first = Math.max(0, Math.floor(top / rowHeight) - OVERSCAN_ROWS);
+    const last = Math.min(count, Math.ceil((top + this.height - HEADER_PX) / rowHeight) + OVERSCAN_ROWS);
+    const wanted = new Map();
+    for (let index = first; index < last; index++) wanted.set(source.key(index), index);
+    const activeIndex = this.active.key ? source.indexOf(this.active.key) : -1;
+    if (activeIndex >= 0) wanted.set(this.active.key, activeIndex);
+    this.release(wanted);
+    for (const [key, index] of wanted) this.fill(this.rows.get(key) ?? this.claim(key), index);
+    this.showTabStop();
+  }
+
+  /** Rows that are out of sight go to the pool. @param {Map<string, number>} wanted */
+  release(wanted) {
+    for (const [key, row] of this.rows) {
+      if (wanted.has(key)) continue;
+      this.rows.delete(key);
+      row.element.hidden = true;
+      if (this.tabStop === row) this.clearTabStop();
+      this.pool.push(row);
+    }
+  }
+
+  /** @param {string} key */
+  claim(key) {
+    const row = this.pool.pop() ?? this.makeRow();
+    row.key = key;
+    row.element.hidden = false;
+    this.rows.set(key, row);
+    return row;
+  }
+
+  /** @returns {Row} */
+  makeRow() {
+    const element = document.createElement('div');
+    element.setAttribute('role', 'row');
+    element.tabIndex = -1;
+    const cells = this.columns.map((column, index) => {
+      const cell = document.createElement('div');
+      cell.setAttribute('role', 'gridcell');
+      cell.setAttribute('aria-colindex', String(index + 1));
+      cell.className = `cell c${index}${column.end ? ' end' : ''}${column.className ? ` ${column.className}` : ''}`;
+      /** @type {CellState} */
+      const state = { cell, last: '', text: document.createTextNode('') };
+      if (column.build) column.build(state);
+      if (!state.text.parentNode) cell.append(state.text);
+      element.append(cell);
+      return state;
+    });
+    this.canvas.append(element);
+    return { element, key: '', index: -1, cells, className: '', top: -1, aria: '' };
+  }
+
+  /** @param {Row} row @param {number} index */
+  fill(row, index) {
+    const { source, columns } = this;
+    const top = index * this.rowHeight;
+    if (row.top !== top) {
+      row.top = top;
+      row.element.style.transform = `translateY(${top}px)`;
+    }
+    row.index = index;
+    const className = `row ${source.rowClass(index)}${index % 2 ? ' odd' : ''}${row.key === this.selected ? ' selected' : ''}`;
+    if (row.className !== className) {
+      row.className = className;
+      row.element.className = className;
+    }
+    this.fillAria(row, index);
+    for (let i = 0; i < columns.length; i++) {
+      const column = /** @type {Column} */ (columns[i]);
+      const state = /** @type {CellState} */ (row.cells[i]);
+      const text = column.text(index);
+      if (state.last !== text) {
+        state.last = text;
+        state.text.data = text;
+      }
+      column.paint?.(state, index);
+    }
+  }
+
+  /** @param {Row} row @param {number} index */
+  fillAria(row, index) {
+    const { source } = this;
+    const fold = source.fold?.(index) ?? '';
+    const [position, size] = source.place?.(index) ?? [0, 0];
+    const depth = source.depth?.(index) ?? 0;
+    const chosen = row.key === this.selected;
+    const aria = `${index} ${fold} ${position} ${size} ${depth} ${chosen}`;
+    if (row.aria === aria) return;
+    row.aria = aria;
+    const set = (/** @type {string} */ name, /** @type {string} */ value) => row.element.setAttribute(name, value);
+    set('aria-rowindex', String(index + 2));
+    set('aria-selected', String(chosen));
+    if (!this.tree) return;
+    set('aria-level', String(depth + 1));
+    set('aria-posinset', String(position));
+    set('aria-setsize', String(size));
+    if (fold) set('aria-expanded', String(fold === 'open'));
+    else row.element.removeAttribute('aria-expanded');
+  }
+
+  /** When the active row is gone, its neighbour takes over, so that the keys go on working. @param {number} count */
+  moveActive(count) {
+    if (!this.active.key || this.source.indexOf(this.active.key) >= 0) return;
+    const row = this.rows.get(this.active.key);
+    const focused = row?.element.contains(document.activeElement) ?? false;
+    const index = Math.min(row?.index ?? 0, count - 1);
+    this.active.key = index >= 0 ? this.source.key(index) : '';
+    if (focused && this.active.key) queueMicrotask(() => this.focusActive(false));
+  }
+
+  clearTabStop() {
+    if (!this.tabStop) return;
+    this.tabStop.element.tabIndex = -1;
+    for (const { cell } of this.tabStop.cells) cell.removeAttribute('tabindex');
+    this.tabStop = null;
+  }
+
+  /** Exactly one row or cell is a tab stop. */
+  showTabStop() {
+    const first = this.rows.values().next().value;
+    const row = this.rows.get(this.active.key) ?? first;
+    if (this.tabStop && this.tabStop !== row) this.clearTabStop();
+    if (!row) return;
+    this.tabStop = row;
+    const cell = this.active.key === row.key ? this.active.column : -1;
+    row.element.tabIndex = cell < 0 ? 0 : -1;
+    row.cells.forEach((state, index) => {
+      if (index === cell) state.cell.tabIndex = 0;
+      else if (state.cell.hasAttribute('tabindex')) state.cell.removeAttribute('tabindex');
+    });
+  }
+
+  /** @param {boolean} [scroll] */
+  focusActive(scroll = true) {
+    const index = this.source.indexOf(this.active.key);
+    if (index < 0) return;
+    if (scroll) this.scrollTo(index);
+    this.render();
+    const row = this.rows.get(this.active.key);
+    const target = this.active.column >= 0 ? row?.cells[this.active.column]?.cell : row?.element;
+    target?.focus({ preventScroll: true });
+  }
+
+  /** Puts the keyboard into the grid. */
+  focus() {
+    if (!this.active.key && this.source.count()) this.active.key = this.selected && this.source.indexOf(this.selected) >= 0 ? this.selected : this.source.key(0);
+    this.focusActive(false);
+  }
+
+  /** @param {number} index */
+  scrollTo(index) {
+    const { scroller, rowHeight } = this;
+    const top = index * rowHeight;
+    const room = this.height - HEADER_PX;
+    if (top < scroller.scrollTop) scroller.scrollTop = top;
+    else if (top + rowHeight > scroller.scrollTop + room) scroller.scrollTop = top + rowHeight - room;
+  }
+
+  /** @param {string} key @param {boolean} [reveal] */
+  select(key, reveal = false) {
+    this.selected = key;
+    if (key) this.active.key = key;
+    const index = this.source.indexOf(key);
+    if (reveal && index >= 0) this.scrollTo(index);
+    this.render();
+  }
+
+  /** @param {Event} event */
+  rowOf(event) {
+    const element = event.target instanceof Element ? event.target.closest('[role=row]') : null;
+    for (const row of this.rows.values()) if (row.element === element) return row;
+    return null;
+  }
+
+  /** @param {MouseEvent} event */
+  click(event) {
+    const target = event.target instanceof Element ? event.target : null;
+    const header = target?.closest('[role=columnheader]');
+    if (header instanceof HTMLElement) {
+      if (target?.closest('button')) this.options.onSort?.(header.dataset['column'] ?? '');
+      return;
+    }
+    const row = this.rowOf(event);
+    if (!row) return;
+    if (target?.closest('.twist')) {
+      const fold = this.source.fold?.(row.index);
+      if (fold) this.options.onFold?.(row.index, fold === 'folded');
+      return;
+    }
+    this.active = { key: row.key, column: -1 };
+    this.select(row.key);
+    this.focusActive(false);
+    this.options.onSelect?.(row.key, 'pointer');
+  }
+
+  /** @param {MouseEvent} event */
+  doubleClick(event) {
+    const row = this.rowOf(event);
+    if (row && !(event.target instanceof Element && event.target.closest('.twist'))) this.options.onOpen?.(row.key);
+  }
+
+  /** @param {FocusEvent} event */
+  focusIn(event) {
+    const row = this.rowOf(event);
+    if (!row) return;
+    const cell = event.target instanceof Element ? event.target.closest('[role=gridcell]') : null;
+    this.active = { key: row.key, column: cell ? row.cells.findIndex((state) => state.cell === cell) : -1 };
+    this.showTabStop();
+  }
+
+  /** @param {KeyboardEvent} event */
+  keyDown(event) {
+    if (event.target instanceof Element && event.target.closest('[role=columnheader]')) return;
+    if (this.options.onKey?.(event)) {
+      event.preventDefault();
+      return;
+    }
+    if (event.altKey || event.metaKey) return;
+    const index = this.source.indexOf(this.active.key);
+    if (index < 0) return;
+    if (this.moveKey(event, index)) event.preventDefault();
+  }
+
+  /** @param {KeyboardEvent} event @param {number} index */
+  moveKey(event, index) {
+    const page = Math.max(1, Math.floor((this.height - HEADER_PX) / this.rowHeight) - 1);
+    const { column } = this.active;
+    switch (event.key) {
+      case 'ArrowDown': return this.moveTo(index + 1);
+      case 'ArrowUp': return this.moveTo(index - 1);
+      case 'PageDown': return this.moveTo(index + page);
+      case 'PageUp': return this.moveTo(index - page);
+      case 'Home': return column < 0 || event.ctrlKey ? this.moveTo(0) : this.toColumn(0);
+      case 'End': return column < 0 || event.ctrlKey ? this.moveTo(Infinity) : this.toColumn(this.columns.length - 1);
+      case 'ArrowRight': return this.right(index);
+      case 'ArrowLeft': return this.left(index);
+      case 'Enter':
+        this.options.onOpen?.(this.active.key);
+        return true;
+      default: return false;
+    }
+  }
+
+  /** @param {number} index */
+  right(index) {
+    if (this.active.column < 0 && this.source.fold?.(index) === 'folded') {
+      this.options.onFold?.(index, true);
+      return true;
+    }
+    return this.toColumn(Math.min(this.active.column + 1, this.columns.length - 1));
+  }
+
+  /** @param {number} index */
+  left(index) {
+    const { source } = this;
+    if (this.active.column >= 0) return this.toColumn(this.active.column - 1);
+    if (source.fold?.(index) === 'open') {
+      this.options.onFold?.(index, false);
+      return true;
+    }
+    const depth = source.depth?.(index) ?? 0;
+    for (let up = index - 1; up >= 0 && depth > 0; up--) if ((source.depth?.(up) ?? 0) < depth) return this.moveTo(up);
+    return true;
+  }
+
+  /** @param {number} column */
+  toColumn(column) {
+    this.active.column = column;
+    this.focusActive();
+    return true;
+  }
+
+  /** @param {number} index */
+  moveTo(index) {
+    const to = Math.max(0, Math.min(index, this.source.count() - 1));
+    if (to < 0) return true;
+    this.active.key = this.source.key(to);
+    this.selected = this.active.key;
+    this.focusActive();
+    this.options.onSelect?.(this.active.key, 'keys');
+    return true;
+  }
+}

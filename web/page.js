@@ -1,0 +1,141 @@
+// What every view shares: the template function, icons, theme, clock, the header and the foot line.
+import { h, render, Fragment } from './vendor/preact.js';
+import { useEffect, useRef, useState, useMemo } from './vendor/preact-hooks.js';
+import { signal, computed, effect, batch } from './vendor/signals.js';
+import htm from './vendor/htm.js';
+import { address } from './router.js';
+import { unreachableSince } from './api.js';
+import { duration } from './format.js';
+
+export { h, render, Fragment, useEffect, useRef, useState, useMemo, signal, computed, effect, batch };
+
+/** @type {(strings: TemplateStringsArray, ...values: any[]) => any} */
+export const html = htm.bind(/** @type {any} */ (h));
+
+/** This machine's time, once a second: what says how old data is depends on it. */
+export const now = signal(Date.now());
+setInterval(() => (now.value = Date.now()), 1000);
+
+/** Reads a remembered choice; a browser may forbid it. @param {string} name */
+export function remembered(name) {
+  try {
+    return localStorage.getItem(`procession.${name}`) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** @param {string} name @param {string} value */
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`procession.${name}`, value);
+  } catch {
+    // A choice that cannot be kept still holds until the page closes.
+  }
+}
+
+export const theme = signal(remembered('theme'));
+export const zone = signal(remembered('zone') || 'utc');
+export const narrow = signal(matchMedia('(max-width: 640px)').matches);
+matchMedia('(max-width: 640px)').addEventListener('change', (event) => (narrow.value = event.matches));
+const darkSystem = matchMedia('(prefers-color-scheme: dark)');
+const systemDark = signal(darkSystem.matches);
+darkSystem.addEventListener('change', (event) => (systemDark.value = event.matches));
+
+/** "light" or "dark", as it is shown now. */
+export const shownTheme = computed(() => {
+  const asked = address.value.params.get('theme') || theme.value;
+  return asked === 'light' || asked === 'dark' ? asked : systemDark.value ? 'dark' : 'light';
+});
+effect(() => {
+  document.documentElement.dataset['theme'] = shownTheme.value;
+});
+
+export function switchTheme() {
+  const next = shownTheme.peek() === 'dark' ? 'light' : 'dark';
+  theme.value = next;
+  remember('theme', next);
+}
+
+export function switchZone() {
+  zone.value = zone.peek() === 'utc' ? 'local' : 'utc';
+  remember('zone', zone.peek());
+}
+
+const sprite = new URL('./vendor/icons.svg', import.meta.url).href;
+
+/** @param {{ name: string }} props */
+export function Icon({ name }) {
+  return html`<svg class="icon" aria-hidden="true" width="16" height="16"><use href=${`${sprite}#${name}`} /></svg>`;
+}
+
+/** A short message that goes away by itself, spoken politely. */
+export const notice = signal('');
+let noticeTimer = 0;
+/** @param {string} text */
+export function tell(text) {
+  notice.value = text;
+  clearTimeout(noticeTimer);
+  noticeTimer = window.setTimeout(() => (notice.value = ''), 3500);
+}
+
+/** @param {string} text @param {string} what */
+export async function copy(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    tell(`Copied ${what}.`);
+  } catch {
+    tell('The browser does not allow copying here.');
+  }
+}
+
+/** Which dialog is open: "", "keys", "palette", "columns", … A view may add its own. */
+export const dialog = signal('');
+
+function Lost() {
+  const since = unreachableSince.value;
+  if (!since) return null;
+  return html`<div class="lost" role="status"><${Icon} name="unplug" /> Connection lost ${duration(now.value - since)} ago. What you see is that old. Trying again by itself.</div>`;
+}
+
+/**
+ * The header: brand, where one is, search, live or past, theme and keys.
+ * @param {{ crumbs: any, tag?: string, search?: any, pill?: any }} props
+ */
+export function Header({ crumbs, tag, search, pill }) {
+  const link = address.value.params.get('theme') ? `/?theme=${address.value.params.get('theme')}` : '/';
+  return html`<header class="bar">
+    <a class="brand" href=${link} aria-label="Procession: all hosts"><i aria-hidden="true"></i><span>Procession</span></a>
+    <nav class="crumb" aria-label="Where you are">${crumbs}</nav>
+    ${tag ? html`<span class="tag">${tag}</span>` : null}
+    <div class="bar-fill">${search}</div>
+    ${pill}
+    <button type="button" class="icon-button" onClick=${switchTheme} title="Light or dark" aria-label="Light or dark"><${Icon} name="contrast" /></button>
+    <button type="button" class="icon-button" onClick=${() => (dialog.value = 'keys')} title="Keys and commands (?)" aria-label="Keys and commands"><${Icon} name="circle-question-mark" /></button>
+  </header><${Lost} />`;
+}
+
+/** The search field of the header. @param {{ value: string, onInput: (value: string) => void, label: string, onDown?: () => void, problem?: string, list?: string, slashed?: boolean }} props */
+export function Search({ value, onInput, label, onDown, problem, list }) {
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === 'Escape' && field.current?.value) onInput('');
+    else if (event.key === 'ArrowDown' || event.key === 'Enter' || event.key === 'Escape') onDown?.();
+    else return;
+    event.preventDefault();
+  };
+  return html`<div class="search ${problem ? 'wrong' : ''}" role="search">
+    <${Icon} name="search" />
+    <input ref=${field} id="search" type="text" autocomplete="off" spellcheck=${false} aria-label=${label} placeholder=${label} value=${value} list=${list}
+      title=${problem || ''} aria-invalid=${problem ? 'true' : 'false'} onInput=${(/** @type {any} */ event) => onInput(event.target.value)} onKeyDown=${keys} />
+    ${value ? html`<button type="button" class="clear" aria-label="Clear the search" onClick=${() => onInput('')}><${Icon} name="x" /></button>` : html`<kbd aria-hidden="true">/</kbd>`}
+  </div>`;
+}
+
+export function focusSearch() {
+  const field = document.getElementById('search');
+  if (field instanceof HTMLInputElement) {
+    field.focus();
+    field.select();
+  }
+}

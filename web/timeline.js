@@ -1,0 +1,293 @@
+// The time line of a host: three charts with one crosshair, a strip to scrub along, and the ranges.
+// Click on a chart goes to that moment; drag on a chart zooms; drag along the strip shows each moment as one passes it.
+import { html, Icon, useEffect, useMemo, useRef, dialog, now, shownTheme, zone, switchZone, signal } from './page.js';
+import { address, setParameters } from './router.js';
+import { getJson } from './api.js';
+import { bytes, moment, parseSpan, percent, spanText, clock } from './format.js';
+import { Chart, withGaps } from './chart.js';
+import { drawStrip } from './strip.js';
+
+const RANGES = [['15 min', '15m'], ['1 h', '1h'], ['6 h', '6h'], ['24 h', '24h'], ['7 d', '7d'], ['30 d', '30d']];
+const DEFAULT_RANGE = '1h';
+const SPAN_LEAST_MS = 10_000;
+const SPAN_MOST_MS = 3 * 365 * 86_400_000;
+/** The strip shows this many times the charts' span. */
+const STRIP_SPANS = 4;
+const CHART_POINTS = 400;
+/** A chart that is live is asked for anew this often at least; between, samples are added as they come. */
+const REFRESH_MS = 60_000;
+
+/** @typedef {import('./host-model.js').HostModel} HostModel */
+/** @typedef {{ step_ms: number, time_ms: number[], cpu: (number | null)[], cpu_max?: (number | null)[], memory_bytes: (number | null)[], process_count: (number | null)[],
+ *   host_cpu: (number | null)[], memory_used_bytes: (number | null)[] }} Series */
+
+/** The charts' span and end as the address has them. */
+export function chartWindow() {
+  const params = address.value.params;
+  const asked = parseSpan(params.get('range') ?? '');
+  const span = Math.min(SPAN_MOST_MS, Math.max(SPAN_LEAST_MS, Number.isNaN(asked) ? parseSpan(DEFAULT_RANGE) : asked));
+  const end = Number(params.get('end')) || 0;
+  return { span, end, until: end || now.peek(), from: (end || now.peek()) - span };
+}
+
+/** @type {Series} */
+const EMPTY = { step_ms: 5000, time_ms: [], cpu: [], memory_bytes: [], process_count: [], host_cpu: [], memory_used_bytes: [] };
+
+/** What the table behind the charts shows. @type {import('./vendor/signals.js').Signal<Series>} */
+export const shownSeries = signal(EMPTY);
+
+class HostCharts {
+  /** @param {HostModel} model */
+  constructor(model) {
+    this.model = model;
+    /** @type {Series} */
+    this.series = { ...EMPTY };
+    /** @type {Series} */
+    this.strip = { ...EMPTY };
+    this.stripRange = { from: 0, until: 1 };
+    /** @type {Chart[]} */
+    this.charts = [];
+    this.hover = signal(/** @type {number | null} */ (null));
+    this.loaded = signal(0);
+    this.loadedAt = 0;
+    this.lastStrip = 0;
+    /** @type {AbortController | null} */
+    this.abort = null;
+    /** Ranges to go back to. @type {{ range: string, end: string }[]} */
+    this.undo = [];
+    this.redrawAt = 0;
+  }
+
+  range() {
+    const { span, end } = chartWindow();
+    const until = end || Math.max(this.model.snapshot.timeMs, now.peek() - 3000);
+    return /** @type {[number, number]} */ ([until - span, until]);
+  }
+
+  /** The moment of the past that is shown, or NaN. */
+  at() {
+    return address.peek().params.get('at') ? this.model.snapshot.timeMs : NaN;
+  }
+
+  /** @param {HTMLElement[]} hosts */
+  mount(hosts) {
+    const cores = () => this.model.snapshot.facts['cpu_count'] || 0;
+    const tops = [() => (cores() ? cores() * 1000 : 1000), () => (this.model.snapshot.facts['memory_total'] || 0) * 0.5, () => 10];
+    this.charts = hosts.map((host, i) => new Chart({
+      host, colour: ['cpu', 'memory', 'count'][i] ?? 'cpu', range: () => this.range(), at: () => this.at(), sync: 'host', top: tops[i] ?? (() => 0),
+      utc: () => zone.peek() === 'utc', onPick: (ms) => this.goTo(ms), onZoom: (from, until) => this.zoom(from, until), onHover: i === 0 ? (index) => (this.hover.value = index) : () => {},
+    }));
+  }
+
+  destroy() {
+    this.abort?.abort();
+    for (const chart of this.charts) chart.destroy();
+    this.charts = [];
+  }
+
+  async load() {
+    this.abort?.abort();
+    const abort = new AbortController();
+    this.abort = abort;
+    this.loadedAt = performance.now();
+    const [from, until] = this.range();
+    const span = until - from;
+    const stripUntil = Math.min(now.peek(), Math.max(until + span * (chartWindow().end ? 1 : 0), until));
+    this.stripRange = { from: stripUntil - span * STRIP_SPANS, until: stripUntil };
+    const ask = (/** @type {number} */ start, /** @type {number} */ end) => getJson('charts/host/', { hostname: this.model.hostname, start: Math.floor(start), end: Math.ceil(end), points: CHART_POINTS }, abort.signal);
+    try {
+      this.series = await ask(from, until);
+      this.paint();
+      this.strip = await ask(this.stripRange.from, this.stripRange.until);
+      this.loaded.value += 1;
+    } catch (error) {
+      if (!(error instanceof DOMException)) this.loaded.value += 1;
+    }
+  }
+
+  paint() {
+    const s = this.series;
+    const own = s.host_cpu.some((value) => value != null);
+    const used = s.memory_used_bytes.some((value) => value != null);
+    const step = s.step_ms || 5000;
+    const cpu = withGaps(own ? { time: s.time_ms, values: s.host_cpu } : { time: s.time_ms, values: s.cpu, ...(s.cpu_max ? { more: s.cpu_max } : {}) }, step);
+    const memory = withGaps({ time: s.time_ms, values: used ? s.memory_used_bytes : s.memory_bytes }, step);
+    const count = withGaps({ time: s.time_ms, values: s.process_count }, step);
+    [cpu, memory, count].forEach((data, i) => this.charts[i]?.show(data));
+    shownSeries.value = { ...s };
+    this.loaded.value += 1;
+  }
+
+  /** A live sample: added when it begins a new step of the chart, else shown at the next one. */
+  append() {
+    const { snapshot: shot, tree } = this.model;
+    const s = this.series;
+    const last = s.time_ms[s.time_ms.length - 1] ?? 0;
+    if (shot.timeMs <= last) return;
+    const step = Math.max(s.step_ms || 0, 1000);
+    if (shot.timeMs - last < step * 0.9) return;
+    let cpu = 0;
+    let memory = 0;
+    for (const row of tree.roots) {
+      cpu += tree.sumCpu[row] ?? 0;
+      memory += tree.sumMemory[row] ?? 0;
+    }
+    s.time_ms.push(shot.timeMs);
+    s.cpu.push(cpu);
+    s.cpu_max?.push(cpu);
+    s.memory_bytes.push(memory);
+    s.process_count.push(shot.live);
+    s.host_cpu.push(shot.host['cpu'] ?? null);
+    s.memory_used_bytes.push(shot.host['memory_used_bytes'] ?? null);
+    if (performance.now() - this.loadedAt > REFRESH_MS) void this.load();
+    else requestAnimationFrame(() => this.paint());
+  }
+
+  redraw() {
+    for (const chart of this.charts) chart.redraw();
+  }
+
+  /** @param {number} ms */
+  goTo(ms) {
+    const { span, end } = chartWindow();
+    const [from, until] = this.range();
+    if (ms < from || ms > until) setParameters({ end: String(Math.round(Math.min(now.peek(), ms + span / 2))) });
+    else if (!end) setParameters({ end: String(Math.round(until)) });
+    this.model.goTo(ms);
+  }
+
+  /** @param {number} from @param {number} until */
+  zoom(from, until) {
+    const params = address.peek().params;
+    this.undo.push({ range: params.get('range') ?? '', end: params.get('end') ?? '' });
+    const span = Math.max(SPAN_LEAST_MS, Math.round((until - from) / 1000) * 1000);
+    setParameters({ range: spanText(span), end: String(Math.round(from + span)) });
+  }
+
+  unzoom() {
+    const last = this.undo.pop();
+    if (last) setParameters({ range: last.range || null, end: last.end || null });
+  }
+
+  /** What the charts' headings say: the value under the crosshair, else that of the moment shown. */
+  headings() {
+    const s = this.series;
+    const { facts, host, live, timeMs } = this.model.snapshot;
+    const index = this.hover.value;
+    const cores = facts['cpu_count'] || 0;
+    /** @type {number | null | undefined} */
+    let cpu = host['cpu'];
+    let memory = host['memory_used_bytes'];
+    let count = /** @type {number | null | undefined} */ (live);
+    let time = timeMs;
+    if (index !== null) {
+      const ms = Number(this.charts[0]?.data[0][index]);
+      const i = s.time_ms.indexOf(ms);
+      if (i >= 0) {
+        cpu = s.host_cpu[i] ?? s.cpu[i];
+        memory = s.memory_used_bytes[i] ?? s.memory_bytes[i];
+        count = s.process_count[i];
+        time = ms;
+      }
+    } else {
+      if (cpu == null) cpu = this.model.tree.roots.reduce((sum, row) => sum + (this.model.tree.sumCpu[row] ?? 0), 0);
+      if (memory == null) memory = this.model.tree.roots.reduce((sum, row) => sum + (this.model.tree.sumMemory[row] ?? 0), 0);
+    }
+    const share = cpu == null ? null : cores ? cpu / cores : cpu;
+    return { cpu: share == null ? '–' : `${percent(share)} %`, memory: memory == null ? '–' : bytes(memory), count: count == null ? '–' : String(Math.round(count)), time, hovered: index !== null };
+  }
+}
+
+/** @param {{ model: HostModel }} props */
+export default function Timeline({ model }) {
+  const charts = useMemo(() => new HostCharts(model), [model]);
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const { span, end } = chartWindow();
+  useEffect(() => {
+    charts.mount([...(place.current?.querySelectorAll('.plot') ?? [])].filter((element) => element instanceof HTMLElement));
+    return () => charts.destroy();
+  }, [charts]);
+  useEffect(() => void charts.load(), [span, end, charts]);
+  useEffect(() => {
+    for (const chart of charts.charts) chart.restyle();
+  }, [shownTheme.value, zone.value]);
+  useEffect(() => model.tick.subscribe(() => (address.peek().params.get('at') ? charts.redraw() : charts.append())), [charts]);
+  void model.tick.value;
+  void charts.loaded.value;
+  const { facts } = model.snapshot;
+  const head = charts.headings();
+  const near = head.hovered ? html` <small>at ${clock(head.time, zone.value)}</small>` : null;
+  return html`<div onKeyDown=${(/** @type {KeyboardEvent} */ event) => timeKeys(event, model, charts)}>
+    <div class="charts" ref=${place}>
+      ${chartFrame('CPU', facts['cpu_count'] ? `of ${facts['cpu_count']} cores` : 'of one core', near, head.cpu)}
+      ${chartFrame('Memory', facts['memory_total'] ? `of ${bytes(facts['memory_total'])}` : '', near, head.memory)}
+      ${chartFrame('Processes', '', near, head.count)}
+    </div>
+    <${Strip} model=${model} charts=${charts} />
+    <${Ranges} model=${model} charts=${charts} />
+  </div>`;
+}
+
+/** @param {string} name @param {string} of @param {any} near @param {string} value */
+function chartFrame(name, of, near, value) {
+  return html`<div class="chart"><h2>${name} ${near ?? html`<small>${of}</small>`}<em>${value}</em></h2><div class="plot" role="img" aria-label=${`${name} over time, now ${value}. The range's table has all values.`}></div></div>`;
+}
+
+/** @param {KeyboardEvent} event @param {HostModel} model @param {HostCharts} charts */
+function timeKeys(event, model, charts) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
+  const isSlider = event.target instanceof Element && event.target.getAttribute('role') === 'slider';
+  /** @type {Record<string, () => void>} */
+  const keys = {
+    ',': () => void model.step(-1), '.': () => void model.step(1), l: () => model.goLive(), L: () => model.goLive(), z: () => model.pause(), Z: () => model.pause(), Backspace: () => charts.unzoom(),
+    ...(isSlider ? { ' ': () => model.pause(), ArrowLeft: () => void model.step(-1), ArrowRight: () => void model.step(1), End: () => model.goLive(), Home: () => charts.goTo(charts.range()[0]),
+      PageUp: () => charts.goTo(model.snapshot.timeMs - chartWindow().span / 10), PageDown: () => charts.goTo(model.snapshot.timeMs + chartWindow().span / 10) } : {}),
+  };
+  const action = keys[event.key];
+  if (!action) return;
+  event.preventDefault();
+  event.stopPropagation();
+  action();
+}
+
+/** @param {{ model: HostModel, charts: HostCharts }} props */
+function Strip({ model, charts }) {
+  const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const { from, until } = charts.stripRange;
+  const place = (/** @type {number} */ ms) => Math.max(0, Math.min(100, ((ms - from) / (until - from)) * 100));
+  void charts.loaded.value;
+  useEffect(() => {
+    if (canvas.current) drawStrip(canvas.current, charts.strip, from, until);
+  }, [charts.loaded.value, shownTheme.value]);
+  const [start, end] = charts.range();
+  const at = charts.at();
+  const drag = (/** @type {PointerEvent} */ event) => {
+    const box = canvas.current?.getBoundingClientRect();
+    if (!box || !(event.buttons & 1)) return;
+    const ms = from + ((event.clientX - box.left) / box.width) * (until - from);
+    if (ms >= until - (until - from) / 400 && !chartWindow().end) model.goLive();
+    else charts.goTo(Math.max(from, Math.min(until, ms)));
+  };
+  const style = { left: `${place(start)}%`, right: `${100 - place(end)}%` };
+  return html`<div class="scrub" role="slider" tabindex="0" aria-label="Moment shown" aria-valuemin=${Math.round(from / 1000)} aria-valuemax=${Math.round(until / 1000)} aria-valuenow=${Math.round(model.snapshot.timeMs / 1000)}
+    aria-valuetext=${`${moment(model.snapshot.timeMs, zone.value)}${Number.isNaN(at) ? ', live' : ', past'}`}
+    onPointerDown=${(/** @type {PointerEvent} */ event) => { if (event.currentTarget instanceof Element) event.currentTarget.setPointerCapture(event.pointerId); drag(event); }} onPointerMove=${drag}>
+    <canvas ref=${canvas} aria-hidden="true"></canvas><div class="brush" style=${style}></div>${Number.isNaN(at) ? null : html`<div class="cursor" style=${{ left: `${place(at)}%` }}></div>`}</div>`;
+}
+
+/** @param {{ model: HostModel, charts: HostCharts }} props */
+function Ranges({ model, charts }) {
+  const { end } = chartWindow();
+  const range = address.value.params.get('range') || DEFAULT_RANGE;
+  const past = address.value.params.get('at');
+  return html`<div class="range" role="group" aria-label="Range">
+    ${RANGES.map(([label, value], i) => html`<button type="button" class="${value === range ? 'on' : ''} ${i > 2 ? 'long' : ''}" aria-pressed=${value === range} onClick=${() => setParameters({ range: value === DEFAULT_RANGE ? null : (value ?? null), end: past ? String(end) : null })}>${label}</button>`)}
+    ${RANGES.some(([, value]) => value === range) ? null : html`<button type="button" class="on" onClick=${() => charts.unzoom()} title="Undo the zoom (Backspace)">${range} ×</button>`}
+    <button type="button" class="who long" title="Who used CPU, memory or IO in this range" onClick=${() => (dialog.value = 'who')}>Who did this?</button>
+    <button type="button" class="long" onClick=${() => (dialog.value = 'table')}>Table</button>
+    <span class="hint">drag a chart to zoom · , . one sample · L live · Backspace undo</span>
+    <span class="moment"><button type="button" class="icon-button" aria-label="One sample back" title="One sample back (,)" onClick=${() => model.step(-1)}><${Icon} name="skip-back" /></button>
+      <button type="button" class="icon-button" aria-label="One sample on" title="One sample on (.)" onClick=${() => model.step(1)}><${Icon} name="skip-forward" /></button>
+      <button type="button" class="zone" title="Go to a moment" onClick=${() => (dialog.value = 'moment')}><time>${moment(model.snapshot.timeMs, zone.value)}</time></button>
+      <button type="button" class="zone-switch" onClick=${switchZone} title="UTC or local time">${zone.value === 'utc' ? 'local' : 'UTC'}</button></span></div>`;
+}

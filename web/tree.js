@@ -1,0 +1,300 @@
+// The order in which a snapshot's rows are shown: parents and children (or a flat list), sorted, filtered, folded,
+// with the totals of each subtree. Children keep their array between updates, so sorting almost-sorted rows is cheap.
+import { METRICS } from './snapshot.js';
+
+/** @typedef {import('./snapshot.js').Snapshot} Snapshot */
+/** @typedef {{ test: (snapshot: Snapshot, row: number, tree: Tree) => boolean }} Filter */
+
+const ROOT = -1;
+
+export class Tree {
+  /** @param {Snapshot} snapshot */
+  constructor(snapshot) {
+    this.snapshot = snapshot;
+    this.flat = false;
+    this.sort = 'cpu';
+    this.descending = true;
+    /** Siblings keep their order while people point at them. */
+    this.hold = false;
+    /** @type {Filter | null} */
+    this.filter = null;
+    /** Folded by hand, by identity. @type {Set<string>} */
+    this.folded = new Set();
+    /** Deeper than this is folded, unless opened by hand. */
+    this.foldDepth = Infinity;
+    /** @type {Set<string>} */
+    this.opened = new Set();
+    this.structure = -1;
+    /** @type {Int32Array} */
+    this.parent = new Int32Array(0);
+    /** @type {(number[] | undefined)[]} */
+    this.children = [];
+    /** @type {number[]} */
+    this.roots = [];
+    /** Parents before children. @type {number[]} */
+    this.order = [];
+    this.sumCpu = new Float64Array(0);
+    this.sumMemory = new Float64Array(0);
+    this.sumCount = new Int32Array(0);
+    this.sumIo = new Float64Array(0);
+    /** What is shown, from top to bottom. @type {number[]} */
+    this.rows = [];
+    /** @type {number[]} */
+    this.depths = [];
+    this.position = new Int32Array(0);
+    this.setSize = new Int32Array(0);
+    this.place = new Int32Array(0);
+    this.keep = new Uint8Array(0);
+    this.matchCount = 0;
+  }
+
+  update() {
+    if (this.structure !== this.snapshot.structure) this.rebuild();
+    this.addUp();
+    if (this.filter) this.mark();
+    this.flatten();
+  }
+
+  rebuild() {
+    const s = this.snapshot;
+    this.structure = s.structure;
+    const n = s.used;
+    if (this.parent.length < n) this.enlarge(s.capacity);
+    /** @type {(number[] | undefined)[]} */
+    const children = new Array(n);
+    /** @type {number[]} */
+    const roots = [];
+    for (let row = 0; row < n; row++) {
+      if (!s.alive[row]) continue;
+      const above = s.rowOfPid.get(s.parentPid[row] ?? -1);
+      const up = above === undefined || above === row ? ROOT : above;
+      this.parent[row] = up;
+      if (up === ROOT) roots.push(row);
+      else (children[up] ??= []).push(row);
+    }
+    this.children = children;
+    this.roots = roots;
+    this.orderRows(n);
+  }
+
+  /** @param {number} capacity */
+  enlarge(capacity) {
+    this.parent = new Int32Array(capacity);
+    this.sumCpu = new Float64Array(capacity);
+    this.sumMemory = new Float64Array(capacity);
+    this.sumIo = new Float64Array(capacity);
+    this.sumCount = new Int32Array(capacity);
+    this.position = new Int32Array(capacity);
+    this.setSize = new Int32Array(capacity);
+    this.place = new Int32Array(capacity).fill(0x7fffffff);
+    this.keep = new Uint8Array(capacity);
+  }
+
+  /** Parents before children; a circle of parents is cut at its first row. @param {number} n */
+  orderRows(n) {
+    const order = [...this.roots];
+    const seen = new Uint8Array(n);
+    for (const row of order) seen[row] = 1;
+    const walk = (/** @type {number} */ from) => {
+      for (let i = from; i < order.length; i++) {
+        for (const child of this.children[order[i] ?? 0] ?? []) {
+          if (seen[child]) continue;
+          seen[child] = 1;
+          order.push(child);
+        }
+      }
+    };
+    walk(0);
+    for (let row = 0; row < n; row++) {
+      if (seen[row] || !this.snapshot.alive[row]) continue;
+      const up = this.parent[row] ?? ROOT;
+      this.children[up] = (this.children[up] ?? []).filter((child) => child !== row);
+      this.parent[row] = ROOT;
+      this.roots.push(row);
+      seen[row] = 1;
+      order.push(row);
+      walk(order.length - 1);
+    }
+    this.order = order;
+  }
+
+  addUp() {
+    const { metric } = this.snapshot;
+    const { order, parent, sumCpu, sumMemory, sumCount, sumIo } = this;
+    for (const row of order) {
+      sumCpu[row] = metric.cpu[row] || 0;
+      sumMemory[row] = metric.memory[row] || 0;
+      sumIo[row] = (metric.read_bytes[row] || 0) + (metric.write_bytes[row] || 0);
+      sumCount[row] = 1;
+    }
+    for (let i = order.length - 1; i >= 0; i--) {
+      const row = /** @type {number} */ (order[i]);
+      const up = /** @type {number} */ (parent[row]);
+      if (up < 0) continue;
+      sumCpu[up] = /** @type {number} */ (sumCpu[up]) + /** @type {number} */ (sumCpu[row]);
+      sumMemory[up] = /** @type {number} */ (sumMemory[up]) + /** @type {number} */ (sumMemory[row]);
+      sumIo[up] = /** @type {number} */ (sumIo[up]) + /** @type {number} */ (sumIo[row]);
+      sumCount[up] = /** @type {number} */ (sumCount[up]) + /** @type {number} */ (sumCount[row]);
+    }
+  }
+
+  /** Which rows match (2) or lead to one that does (1). */
+  mark() {
+    const { order, parent, keep, filter, snapshot } = this;
+    let matches = 0;
+    for (const row of order) {
+      const hit = filter?.test(snapshot, row, this) ?? true;
+      keep[row] = hit ? 2 : 0;
+      if (hit) matches += 1;
+    }
+    for (let i = order.length - 1; i >= 0; i--) {
+      const row = order[i] ?? 0;
+      const up = parent[row] ?? ROOT;
+      if (keep[row] && up >= 0 && !keep[up]) keep[up] = 1;
+    }
+    this.matchCount = matches;
+  }
+
+  /** @returns {(a: number, b: number) => number} */
+  comparison() {
+    const place = this.place;
+    if (this.hold) return (a, b) => (place[a] ?? 0) - (place[b] ?? 0);
+    const { snapshot: s, sort } = this;
+    const sign = this.descending ? -1 : 1;
+    if (sort === 'name' || sort === 'user' || sort === 'command_line' || sort === 'state' || sort === 'cgroup' || sort === 'executable') {
+      const texts = s.text[sort];
+      return (a, b) => {
+        const x = texts[a] ?? '';
+        const y = texts[b] ?? '';
+        return x === y ? (s.pid[a] ?? 0) - (s.pid[b] ?? 0) : x < y ? -sign : sign;
+      };
+    }
+    const values = this.numbers(sort);
+    return (a, b) => {
+      const x = values[a] ?? NaN;
+      const y = values[b] ?? NaN;
+      if (x === y || (x !== x && y !== y)) return (s.pid[a] ?? 0) - (s.pid[b] ?? 0);
+      if (x !== x) return 1;
+      if (y !== y) return -1;
+      return x < y ? -sign : sign;
+    };
+  }
+
+  /**
+   * The numbers that a column sorts by. In the tree a branch stands where its whole subtree belongs, so that a busy
+   * grandchild lifts its ancestors and is found at the top; in the list each process stands for itself.
+   * @param {string} sort
+   * @returns {Float64Array | Int32Array}
+   */
+  numbers(sort) {
+    const s = this.snapshot;
+    if (sort === 'pid') return s.pid;
+    if (sort === 'age') return s.start.map((start) => -start);
+    if (sort === 'sum_cpu' || (sort === 'cpu' && !this.flat)) return this.sumCpu;
+    if (sort === 'sum_memory' || (sort === 'memory' && !this.flat)) return this.sumMemory;
+    if (sort === 'sum_count') return this.sumCount;
+    if (sort === 'io') return this.flat ? s.pid.map((_, row) => s.io(row)) : this.sumIo;
+    const metric = METRICS.find((name) => name === sort);
+    return metric ? s.metric[metric] : s.pid;
+  }
+
+  /** @param {number} row @param {number} depth */
+  isOpen(row, depth) {
+    const id = this.snapshot.id[row] ?? '';
+    if (this.folded.has(id)) return false;
+    return this.filter !== null || depth < this.foldDepth || this.opened.has(id);
+  }
+
+  flatten() {
+    const compare = this.comparison();
+    this.rows.length = 0;
+    this.depths.length = 0;
+    if (this.flat) this.flattenList(compare);
+    else this.flattenTree(compare);
+    for (let i = 0; i < this.rows.length; i++) this.place[this.rows[i] ?? 0] = i;
+  }
+
+  /** @param {(a: number, b: number) => number} compare */
+  flattenList(compare) {
+    const { filter, keep } = this;
+    const rows = filter ? this.order.filter((row) => keep[row] === 2) : [...this.order];
+    if (!this.hold) rows.sort((a, b) => (this.place[a] ?? 0) - (this.place[b] ?? 0));
+    rows.sort(compare);
+    this.rows = rows;
+    this.depths = new Array(rows.length).fill(0);
+  }
+
+  /** @param {(a: number, b: number) => number} compare */
+  flattenTree(compare) {
+    const { filter, keep, rows, depths } = this;
+    /** @type {number[]} */
+    const stack = [];
+    /** @type {number[]} */
+    const stackDepth = [];
+    const push = (/** @type {number[]} */ siblings, /** @type {number} */ depth) => {
+      siblings.sort(compare);
+      const shown = filter ? siblings.filter((row) => keep[row]) : siblings;
+      for (let i = shown.length - 1; i >= 0; i--) {
+        const row = /** @type {number} */ (shown[i]);
+        this.position[row] = i + 1;
+        this.setSize[row] = shown.length;
+        stack.push(row);
+        stackDepth.push(depth);
+      }
+    };
+    push(this.roots, 0);
+    while (stack.length) {
+      const row = /** @type {number} */ (stack.pop());
+      const depth = /** @type {number} */ (stackDepth.pop());
+      rows.push(row);
+      depths.push(depth);
+      const below = this.children[row];
+      if (below?.length && this.isOpen(row, depth)) push(below, depth + 1);
+    }
+  }
+
+  /** "open", "folded", or "" for a row without children. @param {number} index */
+  fold(index) {
+    const row = this.rows[index] ?? -1;
+    const below = this.children[row];
+    if (this.flat || !below?.length) return '';
+    if (this.filter && !below.some((child) => this.keep[child])) return '';
+    return this.isOpen(row, this.depths[index] ?? 0) ? 'open' : 'folded';
+  }
+
+  /** @param {number} index @param {boolean} open */
+  setOpen(index, open) {
+    const id = this.snapshot.id[this.rows[index] ?? -1] ?? '';
+    if (open) {
+      this.folded.delete(id);
+      this.opened.add(id);
+    } else {
+      this.folded.add(id);
+      this.opened.delete(id);
+    }
+  }
+
+  /** Everything deeper than this many levels is folded. @param {number} depth */
+  foldTo(depth) {
+    this.foldDepth = depth;
+    this.folded.clear();
+    this.opened.clear();
+  }
+
+  /** Opens what hides a row. @param {number} row */
+  reveal(row) {
+    for (let up = this.parent[row] ?? ROOT; up >= 0; up = this.parent[up] ?? ROOT) {
+      const id = this.snapshot.id[up] ?? '';
+      this.folded.delete(id);
+      this.opened.add(id);
+    }
+  }
+
+  /** @param {string} id */
+  indexOf(id) {
+    const row = this.snapshot.rowOfId.get(id);
+    if (row === undefined) return -1;
+    const guess = this.place[row] ?? -1;
+    return this.rows[guess] === row ? guess : -1;
+  }
+}
