@@ -2,6 +2,7 @@
 //!
 //! The traits speak the words of the project, never SQL. One conformance suite runs against every implementation.
 
+pub mod analysis;
 mod blocking;
 mod catalog;
 mod engine;

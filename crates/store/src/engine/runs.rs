@@ -1,4 +1,7 @@
 //! When the processes of a name ran.
+//!
+//! A process whose start is known is one run, whatever gaps there are. Of others only snapshots tell: a run is an unbroken
+//! row of snapshots that have the pid under the name.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,7 +50,9 @@ impl Lives<'_> {
     fn see(&mut self, seen: &Seen<'_>) {
         self.snapshot += 1;
         for ended in seen.state.ended() {
-            self.end(&ended.description, ended.end, seen.time);
+            if *ended.description.name == *self.name {
+                self.end(&ended.description, ended.end, seen.time);
+            }
         }
         for brief in seen.state.brief() {
             if *brief.description.name == *self.name {
@@ -65,11 +70,13 @@ impl Lives<'_> {
     fn alive(&mut self, description: &Arc<Description>, time: Timestamp, running: bool) {
         let identity = description.identity;
         if let Some(life) = self.open.get_mut(&identity) {
-            // Without a start, a pid that was away may be another process.
-            if identity.start.is_some() || life.last_snapshot + 1 >= self.snapshot {
+            // Without a start, a pid that was away or ended may be another process.
+            let in_sequence = life.last_snapshot + 1 >= self.snapshot && life.run.end.is_none();
+            if identity.start.is_some() || in_sequence {
                 life.run.description = Arc::clone(description);
                 life.run.ended = time;
                 life.run.running = running;
+                life.run.end = None;
                 life.last_snapshot = self.snapshot;
                 return;
             }
@@ -86,12 +93,14 @@ impl Lives<'_> {
     }
 
     fn end(&mut self, description: &Description, end: End, seen: Timestamp) {
-        if let Some(mut life) = self.open.remove(&description.identity) {
+        let identity = description.identity;
+        if let Some(life) = self.open.get_mut(&identity)
+            && (identity.start.is_some() || life.last_snapshot + 1 == self.snapshot)
+        {
             if let Some(time) = end.time {
                 life.run.ended = time.min(seen).max(life.run.ended);
             }
             life.run.end = Some(end);
-            self.done.push(life.run);
         }
     }
 

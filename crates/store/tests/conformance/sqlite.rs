@@ -1,0 +1,53 @@
+//! The suite on SQLite.
+
+use std::sync::Arc;
+
+use procession_store::{OpenOptions, SqliteStore};
+use tempfile::TempDir;
+
+use crate::suite::{Kept, random_history};
+use crate::{Factory, catalog};
+
+struct Sqlite {
+    directory: TempDir,
+}
+
+impl Sqlite {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+}
+
+impl Factory for Sqlite {
+    type Store = SqliteStore;
+
+    fn open(&self) -> Arc<SqliteStore> {
+        Arc::new(SqliteStore::open(&OpenOptions::new(self.directory.path())).unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_that_are_not_sealed() {
+    for seed in 0..8 {
+        random_history(&Sqlite::new(), seed, Kept::Unsealed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_that_are_sealed() {
+    for seed in 100..108 {
+        random_history(&Sqlite::new(), seed, Kept::Sealed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_with_sealings_and_restarts_in_between() {
+    for seed in 200..216 {
+        random_history(&Sqlite::new(), seed, Kept::Mixed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog() {
+    catalog::everything(&Sqlite::new()).await;
+}
