@@ -163,3 +163,64 @@ fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
     hasher.update(payload);
     hasher.finalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(number: u32) -> Record {
+        let origin = FrameOrigin { stream: [7; 16], sequence: u64::MAX - u64::from(number) };
+        Record {
+            host: number % 3,
+            sequence: number,
+            previous: number - 1,
+            time: Timestamp::from_ms(-i64::from(number)),
+            late: number % 4 == 0,
+            origin: (number % 2 == 0).then_some(origin),
+            frame: Bytes::from(vec![0xA7; number as usize * 5]),
+        }
+    }
+
+    fn row(records: &[Record]) -> Vec<u8> {
+        let mut row = RowBuilder::new();
+        assert!(row.is_empty());
+        for record in records {
+            row.push(record);
+        }
+        row.bytes().to_vec()
+    }
+
+    #[test]
+    fn records_come_back() {
+        let records: Vec<_> = (1..20).map(record).collect();
+        let contents = read_row(&Bytes::from(row(&records)));
+        assert_eq!(contents, RowContents { records, damages: 0 });
+    }
+
+    #[test]
+    fn a_row_cut_anywhere_keeps_its_prefix() {
+        let records: Vec<_> = (1..8).map(record).collect();
+        let whole = row(&records);
+        let ends: Vec<usize> = (0..=records.len()).map(|count| row(&records[..count]).len()).collect();
+        for cut in 0..whole.len() {
+            let contents = read_row(&Bytes::copy_from_slice(&whole[..cut]));
+            let kept = ends.iter().rposition(|end| *end <= cut).unwrap_or(0);
+            assert_eq!(contents.records, records[..kept], "cut at {cut}");
+            assert_eq!(contents.damages > 0, !ends.contains(&cut), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_costs_one_record_and_is_reported() {
+        let records: Vec<_> = (1..8).map(record).collect();
+        let whole = row(&records);
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let contents = read_row(&Bytes::from(flipped));
+            assert!(contents.damages > 0, "bit {bit}");
+            assert!(contents.records.len() + 1 >= records.len(), "bit {bit}");
+            assert!(contents.records.iter().all(|record| records.contains(record)), "bit {bit}");
+        }
+    }
+}
