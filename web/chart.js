@@ -148,6 +148,8 @@ function axisTimes(u, splits) {
   const span = (u.scales['x']?.max ?? 0) - (u.scales['x']?.min ?? 0);
   const tzDate = /** @type {any} */ (u).opts?.tzDate;
   return splits.map((ms) => {
+    const left = u.valToPos(ms, 'x');
+    if (left < 14 || left > u.over.clientWidth - 14) return '';
     const d = tzDate ? tzDate(ms) : new Date(ms);
     const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
     if (span > 3 * 86_400_000) return `${two(d.getMonth() + 1)}-${two(d.getDate())}`;

@@ -131,7 +131,7 @@ export const heatStep = (hundredths) => (hundredths >= 10 ? Math.min(9, Math.rou
 function cpuColumn(tree, narrow) {
   const s = tree.snapshot;
   return {
-    id: 'cpu', label: 'CPU %', title: 'CPU in the interval, in percent of one core', width: narrow ? 66 : 122, end: true, className: 'heat',
+    id: 'cpu', label: narrow ? 'CPU' : 'CPU %', title: 'CPU in the interval, in percent of one core', width: narrow ? 66 : 122, end: true, className: 'heat',
     text: (index) => percent(s.metric.cpu[tree.rows[index] ?? -1]),
     build: buildHeat,
     paint: (state, index) => {

@@ -1,6 +1,5 @@
 // The dialogs: keys, command palette, what lived between two samples, the table behind the charts, columns, who did this.
-import { html, Icon, dialog, useEffect, useRef, useState } from './page.js';
-import { current } from './current.js';
+import { html, Icon, current, dialog, useEffect, useRef, useState } from './page.js';
 
 /** @type {Record<string, { title: string, load: () => Promise<{ default: any }> }>} */
 const DIALOGS = {

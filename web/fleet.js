@@ -1,8 +1,8 @@
 // The fleet: every host with what it does now, and how old that is. Up to a thousand rows in the same grid as processes.
 import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, signal, now, narrow, dialog, focusSearch } from './page.js';
 import { address, go, link, setParameters } from './router.js';
-import { Live, getJson } from './api.js';
-import { ageShort, bytes, bytesShort, percent, plural, visible } from './format.js';
+import { Live } from './api.js';
+import { ageShort, bytesShort, percent, plural, visible } from './format.js';
 import { Grid } from './grid.js';
 
 /** @typedef {Record<string, any> & { hostname: string, status: string }} Host */
@@ -226,27 +226,6 @@ function open(fleet, key) {
 }
 
 function NoHost() {
-  const [key, setKey] = useState('');
-  void getJson;
-  void bytes;
-  return html`<div class="empty"><h1><${Icon} name="server" /> No host yet</h1>
-    <p>Start an agent on a machine that you want to watch. It connects by itself and appears here:</p>
-    <pre tabindex="0"><code>procession agent --server ${location.origin} --key ${key || 'KEY'}</code></pre>
-    <p>${key ? 'The key is shown this once; it may only upload.' : html`<${FreshKey} onKey=${setKey} />`}</p>
-    <p class="quiet">Or on the server's machine: <code class="inline">procession key create --data DIR --purpose upload</code></p></div>`;
-}
-
-/** @param {{ onKey: (key: string) => void }} props */
-function FreshKey({ onKey }) {
-  const [problem, setProblem] = useState('');
-  const make = async () => {
-    try {
-      const { change } = await import('./api.js');
-      const made = await change('POST', 'keys/', { purpose: 'upload', label: 'made on the page' });
-      onKey(made.key);
-    } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
-    }
-  };
-  return html`<button type="button" class="button primary" onClick=${make}><${Icon} name="key-round" />Make a key for it</button> ${problem}`;
+  const AgentCommand = useView(() => import('./keys.js').then((module) => ({ default: module.AgentCommand })), true);
+  return html`<div class="empty"><h1><${Icon} name="server" /> No host yet</h1>${AgentCommand ? html`<${AgentCommand} />` : null}</div>`;
 }

@@ -9,8 +9,7 @@ const HOSTILE = /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4
 /** @param {string} character */
 function spelled(character) {
   const code = character.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  if (code === 0x7f) return '\u2421';
+  if (code < 0xa0) return `\u27e8${code.toString(16).toUpperCase().padStart(2, '0')}\u27e9`;
   if (code >= 0xd800 && code <= 0xdfff) return '\ufffd';
   return `\u27e8U+${code.toString(16).toUpperCase().padStart(4, '0')}\u27e9`;
 }

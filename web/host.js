@@ -1,8 +1,7 @@
 // The host view: one host at one moment. Header, time line, tree grid, detail pane, foot line.
-import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, now, narrow, zone, dialog, focusSearch, tell, remembered } from './page.js';
+import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, now, narrow, zone, dialog, focusSearch, tell, remembered, current } from './page.js';
 import { address, setParameters } from './router.js';
 import { ageShort, bytes, duration, moment, percent, plural, visible } from './format.js';
-import { current } from './current.js';
 import { HostModel } from './host-model.js';
 import { Grid } from './grid.js';
 import { DEFAULT_COLUMNS, NARROW_COLUMNS, processColumns } from './columns.js';
@@ -85,7 +84,7 @@ function Pill({ model }) {
   if (past) {
     const ago = ageShort(now.value - model.snapshot.timeMs);
     const word = model.paused.value ? 'Paused' : 'Past';
-    return html`<button type="button" class="pill past" onClick=${() => model.goLive()} title="Return to live (L)">${word} · ${ago} ago<span class="pill-key"> · L</span></button>`;
+    return html`<button type="button" class="pill past" onClick=${() => model.goLive()} title="Return to live (L)">${word} · ${ago} ago<span class="pill-key">· L</span></button>`;
   }
   const age = now.value - model.snapshot.timeMs;
   const interval = model.snapshot.host['interval_ms'] || 5000;

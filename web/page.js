@@ -1,8 +1,7 @@
 // What every view shares: the template function, icons, theme, clock, the header and the foot line.
-import { h, render, Fragment } from './vendor/preact.js';
+import { h, render, Fragment, htm } from './vendor/preact.js';
 import { useEffect, useRef, useState, useMemo } from './vendor/preact-hooks.js';
 import { signal, computed, effect, batch } from './vendor/signals.js';
-import htm from './vendor/htm.js';
 import { address } from './router.js';
 import { unreachableSince } from './api.js';
 import { duration } from './format.js';
@@ -91,6 +90,9 @@ export async function copy(text, what) {
 
 /** Which dialog is open: "", "keys", "palette", "columns", … A view may add its own. */
 export const dialog = signal('');
+
+/** What the view at hand offers to the dialogs: the host's model, when a host is shown. */
+export const current = signal(/** @type {{ model: import('./host-model.js').HostModel } | null} */ (null));
 
 function Lost() {
   const since = unreachableSince.value;

@@ -340,6 +340,6 @@ export class Snapshot {
 
   /** True when it began in the interval that the snapshot ends. @param {number} row */
   isNew(row) {
-    return this.alive[row] === 1 && (this.bornMs[row] ?? NaN) > this.timeMs - Math.max(this.host['interval_ms'] ?? 0, 2500);
+    return this.alive[row] === 1 && (this.bornMs[row] ?? NaN) > this.timeMs - Math.max(this.host['interval_ms'] ?? 0, 2500) && (this.bornMs[row] ?? NaN) <= this.timeMs + 1000;
   }
 }

@@ -1,1 +1,3 @@
+import htm from 'htm';
 export * from 'preact';
+export { htm };
