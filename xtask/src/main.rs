@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task runner talks to the person at the terminal")]
 
 mod architecture;
+mod bench;
 mod command;
 mod debian;
 mod dependencies;
@@ -32,6 +33,10 @@ enum Task {
     Test(test::Options),
     /// Run the long forms of tests: hours of kills, floods and made-up requests.
     Soak(soak::Options),
+    /// Measure, and keep the tables in docs/BENCHMARKS.md.
+    Bench(bench::Options),
+    /// Draw every view of the page into docs/screenshots.
+    Screenshots,
     /// Build binaries for Linux and Windows, with checksums.
     Dist(dist::Options),
 }
@@ -40,6 +45,8 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Soak(options) => soak::soak(&options),
+        Task::Bench(options) => bench::bench(&options),
+        Task::Screenshots => page::screenshots().map(|()| ExitCode::SUCCESS),
         Task::Dist(options) => dist::dist(&options),
     };
     match done {

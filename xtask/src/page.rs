@@ -32,3 +32,11 @@ fn npm(arguments: &[&str]) -> Result<()> {
     command.env("PROCESSION_BINARY", workspace::target().join("debug/procession"));
     run(command)
 }
+
+/// Pictures of every view, in light, dark and at 360 px, into `docs/screenshots`.
+pub(crate) fn screenshots() -> Result<()> {
+    install_packages()?;
+    debian::ensure("chromium", &["chromium"])?;
+    run(cargo(&["build", "--locked", "--bin", "procession"]))?;
+    npm(&["run", "screenshots"])
+}
