@@ -46,7 +46,7 @@ fn kill() -> Result<()> {
 
 fn contract() -> Result<()> {
     debian::ensure_python()?;
-    let mut command = cargo(&["test", "--locked", "--package", "procession", "--test", "clients", "contract::"]);
+    let mut command = cargo(&["test", "--locked", "--package", "procession", "--test", "binary", "contract::"]);
     command.env("PROCESSION_TEST_EXAMPLES", "500");
     run(command)
 }

@@ -1,3 +1,7 @@
-//! The binary.
+//! The one binary: parses what was asked for and does it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    procession::run()
+}

@@ -1,0 +1,134 @@
+//! What simulated agents send, made before they start: the simulation must cost the machine little beside the server
+//! that it is to measure. Frames and uploads are made once for each of a few machines and shared by all hosts; at a
+//! tick only the time, and what begins, is new.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use procession_codec::{ApplyError, Frame, FrameKind, HostState, MetricChanges, frame};
+use procession_model::{Description, End, Identity, Metric, Snapshot, Timestamp};
+
+use super::machine::{Machine, MachineConfig};
+
+/// Ticks after which a pattern starts again.
+const TICKS: usize = 32;
+
+/// The ticks of one made machine.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    key: Frame,
+    deltas: Vec<Frame>,
+    last: Snapshot,
+    turnover: Turnover,
+}
+
+/// A process that ends and another of the same program that begins in its slot.
+#[derive(Debug)]
+struct Turnover {
+    slot: u32,
+    description: Arc<Description>,
+    first: [MetricChanges; Metric::COUNT],
+}
+
+impl Pattern {
+    /// Lets a machine run for [`TICKS`].
+    pub(super) fn new(mut config: MachineConfig, boot: Timestamp) -> Result<Self, ApplyError> {
+        // Frames are sent in rounds, so what begins and ends must not depend on the round: see `turnover`.
+        config.ticks_per_turnover = 0;
+        let mut machine = Machine::new(config, boot);
+        let mut state = HostState::new();
+        let mut last = machine.tick(boot);
+        let key = state.advance(&last)?;
+        let mut deltas = Vec::with_capacity(TICKS);
+        for _ in 0..TICKS {
+            last = machine.tick(last.time.plus_ms(1));
+            deltas.push(state.advance(&last)?);
+        }
+        let turnover = Turnover::of(&state);
+        Ok(Self { key, deltas, last, turnover })
+    }
+
+    /// The bytes of a frame that stands alone.
+    pub(super) fn key(&self, time: Timestamp) -> Bytes {
+        encoded(&Frame { time, ..self.key.clone() })
+    }
+
+    /// The bytes of the frame of a tick; every fourth one has a process that ends and one that begins.
+    pub(super) fn delta(&self, tick: u64, time: Timestamp) -> Bytes {
+        let place = usize::try_from(tick % TICKS as u64).unwrap_or_default();
+        let mut frame = Frame { time, ..self.deltas[place].clone() };
+        if tick.is_multiple_of(4) {
+            self.turnover.put_in(&mut frame, tick);
+        }
+        encoded(&frame)
+    }
+
+    /// All processes of the last tick.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.last
+    }
+}
+
+impl Turnover {
+    /// Of the process in the last slot.
+    fn of(state: &HostState) -> Self {
+        let mut first = [const { MetricChanges { slots: Vec::new(), values: Vec::new() } }; Metric::COUNT];
+        let (mut slot, mut description) = (0, Arc::new(Description::new(1, "sleep")));
+        if let Some((last_slot, process)) = state.processes().last() {
+            slot = last_slot;
+            description = process.description;
+            for metric in Metric::ALL {
+                if let Some(value) = process.sample.get(metric) {
+                    first[metric.index()] = MetricChanges { slots: vec![slot], values: vec![value] };
+                }
+            }
+        }
+        Self { slot, description, first }
+    }
+
+    fn put_in(&self, frame: &mut Frame, tick: u64) {
+        if frame.kind == FrameKind::Key {
+            return;
+        }
+        let pid = 100_000 + u32::try_from(tick % 1_000_000).unwrap_or_default();
+        let identity = Identity { pid, start: Some(frame.time.plus_ms(-1)) };
+        frame.ended.retain(|(slot, _)| *slot != self.slot);
+        frame.ended.push((self.slot, End::default()));
+        frame.ended.sort_unstable_by_key(|(slot, _)| *slot);
+        let description = Arc::new(Description { identity, ..Description::clone(&self.description) });
+        frame.began.retain(|began| began.slot != self.slot);
+        frame.began.push(procession_codec::Began { slot: self.slot, description });
+        for (changes, first) in frame.changes.iter_mut().zip(&self.first) {
+            // The slot is the highest one, so it stands last and slots still ascend.
+            if changes.slots.last() == Some(&self.slot) {
+                changes.slots.pop();
+                changes.values.pop();
+            }
+            changes.slots.extend(&first.slots);
+            changes.values.extend(&first.values);
+        }
+    }
+}
+
+fn encoded(frame: &Frame) -> Bytes {
+    let mut bytes = Vec::new();
+    frame::encode(frame, &mut bytes);
+    bytes.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_apply_round_after_round() {
+        let pattern = Pattern::new(MachineConfig::ordinary(1, 300, 1_000), Timestamp::from_ms(0)).unwrap();
+        let mut state = HostState::new();
+        state.apply(&frame::decode(&pattern.key(Timestamp::from_ms(1_000))).unwrap()).unwrap();
+        for tick in 0..100 {
+            let time = Timestamp::from_ms(2_000 + i64::try_from(tick).unwrap() * 1_000);
+            state.apply(&frame::decode(&pattern.delta(tick, time)).unwrap()).unwrap();
+            assert_eq!((state.time(), state.process_count()), (time, 300));
+        }
+    }
+}
