@@ -34,11 +34,12 @@ function Unknown() {
   return html`<${Header} crumbs=${null} /><main class="empty"><h1>There is nothing at this address</h1><p><a href="/">All hosts</a></p></main>`;
 }
 
+// Nobody waits for the session's answer: what the view asks for is refused with 401 all the same when there is none.
 effect(() => {
   const state = session.value;
   const path = address.value.path;
   if (state === 'out') void show(() => import('./sign-in.js'), 'sign-in');
-  else if (state === 'in' && shown.peek().path !== path) {
+  else if (shown.peek().path !== path) {
     const load = VIEWS[path];
     if (load) void show(load, path);
     else shown.value = { path, View: Unknown };

@@ -184,7 +184,7 @@ function plainColumns(tree) {
     words('command_line', 'Command', 150, (row) => commandText(s, row), { grow: 1.7, className: 'mono quiet' }),
     words('state', 'State', 84, (row) => (s.alive[row] === 2 ? 'ended' : visible(s.text.state[row], 20))),
     number('virtual_memory', 'Virtual', 74, (row) => bytesShort(s.metric.virtual_memory[row]), { title: 'Virtual memory' }),
-    number('memory_percent', 'Mem %', 62, (row) => percent(s.metric.memory_percent[row]), { title: 'Memory in percent of the host\'s' }),
+    number('memory_percent', 'Mem %', 62, (row) => percent((s.metric.memory_percent[row] ?? NaN) * 100), { title: 'Memory in percent of the host\'s' }),
     number('read_bytes', 'Read', 68, (row) => bytesShort(s.metric.read_bytes[row]), { title: 'Read in the interval' }),
     number('write_bytes', 'Written', 68, (row) => bytesShort(s.metric.write_bytes[row]), { title: 'Written in the interval' }),
     number('sum_count', '\u03a3 Proc', 62, (row) => count(tree.sumCount[row]), { title: 'Processes in the subtree' }),

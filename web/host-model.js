@@ -131,6 +131,7 @@ export class HostModel {
   }
 
   changed() {
+    if (!this.tick.peek()) performance.mark('first-tree');
     if (document.visibilityState === 'hidden' && performance.now() - this.lastDraw < HIDDEN_TOO_LONG_MS) return;
     this.lastDraw = performance.now();
     this.tree.update();

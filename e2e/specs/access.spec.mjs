@@ -1,0 +1,103 @@
+// Access: axe finds nothing on any view in both themes; one tab stop; the page works at 360 px.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { TestServer, hostUrl, signedIn, startBrowser } from '../harness.mjs';
+import { smallTree, snapshot } from '../samples.mjs';
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const server = new TestServer();
+/** @type {import('playwright-core').Browser} */
+let browser;
+
+before(async () => {
+  await server.start(['--interval', '1s']);
+  const key = await server.uploadKey();
+  for (let i = 0; i < 10; i++) await server.upload(key, snapshot('box', new Date(Date.now() - (10 - i) * 20_000), smallTree(i)));
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+/** @param {import('playwright-core').Page} page */
+async function violations(page) {
+  // Through the debugger, which the page's content policy does not bind.
+  const session = await page.context().newCDPSession(page);
+  await session.send('Runtime.evaluate', { expression: axeSource });
+  const { result } = await session.send('Runtime.evaluate', { expression: `axe.run(document, { resultTypes: ['violations'] }).then((r) => JSON.stringify(r.violations.map((v) => [v.id, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120))])))`, awaitPromise: true, returnByValue: true });
+  await session.detach();
+  return JSON.parse(result.value);
+}
+
+const VIEWS = /** @type {[string, () => string, string][]} */ ([
+  ['fleet', () => `${server.url}/`, '.row:not([hidden])'],
+  ['fleet side by side', () => `${server.url}/?view=charts`, '.side-card canvas'],
+  ['host', () => hostUrl(server, 'box'), '.plot canvas'],
+  ['host with details', () => hostUrl(server, 'box', { sel: `51@${Date.parse('2026-01-01T00:01:01Z')}` }), '.pane h2'],
+  ['host in the past', () => hostUrl(server, 'box', { at: String(Date.now() - 100_000) }), '.host[data-mode=past] .row:not([hidden])'],
+  ['search without a match', () => hostUrl(server, 'box', { q: 'nothing-like-it' }), '.problem'],
+  ['unknown host', () => hostUrl(server, 'nobody'), '.problem[role=alert]'],
+  ['add a host', () => `${server.url}/keys`, 'main h1'],
+  ['program', () => `${server.url}/program?name=worker-one`, 'main h1'],
+  ['compare', () => `${server.url}/compare`, 'main h1'],
+]);
+
+for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+  test(`axe finds nothing, ${colorScheme}`, async () => {
+    const { context, page, trouble } = await signedIn(browser, server, { colorScheme });
+    for (const [name, url, ready] of VIEWS) {
+      await page.goto(url());
+      await page.locator(ready).first().waitFor();
+      assert.deepEqual(await violations(page), [], name);
+    }
+    await page.goto(hostUrl(server, 'box'));
+    await page.locator('.row:not([hidden])').first().waitFor();
+    await page.getByRole('button', { name: 'Keys and commands' }).click();
+    await page.locator('dialog table').first().waitFor();
+    assert.deepEqual(await violations(page), [], 'keys');
+    assert.deepEqual(trouble, []);
+    await context.close();
+  });
+}
+
+test('the grid is one tab stop, and its roles and numbers are true', async () => {
+  const { context, page } = await signedIn(browser, server);
+  await page.goto(hostUrl(server, 'box'));
+  await page.locator('.row:not([hidden])').nth(4).waitFor();
+  assert.equal(await page.locator('[role=treegrid] [tabindex="0"]').count(), 1);
+  const rows = await page.locator('.row:not([hidden])').evaluateAll((elements) => elements.map((row) => ['aria-rowindex', 'aria-level', 'aria-posinset', 'aria-setsize'].map((name) => Number(row.getAttribute(name)))).sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0)));
+  assert.deepEqual(rows.map((row) => row[0]), [2, 3, 4, 5, 6]);
+  assert.deepEqual(rows.map((row) => row[1]), [1, 2, 3, 3, 2]);
+  assert.deepEqual(rows[2]?.slice(2), [1, 2]);
+  await page.locator('.row:not([hidden])').first().focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('role')), 'gridcell');
+  assert.equal(await page.locator('[role=treegrid] [tabindex="0"]').count(), 1);
+  await context.close();
+});
+
+test('at 360 px: no sideways scrolling, time and host name in sight, details as a sheet', async () => {
+  const { context, page, trouble } = await signedIn(browser, server, { viewport: { width: 360, height: 740 }, hasTouch: true });
+  await page.goto(hostUrl(server, 'box'));
+  await page.locator('.plot canvas').first().waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  for (const selector of ['.range time', '.crumb b', '.pill']) {
+    const box = await page.locator(selector).boundingBox();
+    assert.ok(box && box.x >= 0 && box.x + box.width <= 360.5, `${selector} ${JSON.stringify(box)}`);
+  }
+  await page.locator('.row:not([hidden])').nth(1).tap();
+  await page.locator('.pane h2').waitFor();
+  await page.getByRole('button', { name: 'Close the details' }).tap();
+  await page.locator('.pane').waitFor({ state: 'detached' });
+  await page.goto(`${server.url}/`);
+  await page.locator('.row:not([hidden])').first().waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  assert.deepEqual(trouble, []);
+  await context.close();
+});

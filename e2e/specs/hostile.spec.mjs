@@ -1,0 +1,90 @@
+// Names, command lines, users and host names are chosen by strangers: nothing runs, nothing breaks.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { TestServer, hostUrl, signedIn, startBrowser } from '../harness.mjs';
+import { hostileStrings, snapshot } from '../samples.mjs';
+
+const server = new TestServer();
+/** @type {import('playwright-core').Browser} */
+let browser;
+/** @type {import('playwright-core').Page} */
+let page;
+/** @type {string[]} */
+let trouble;
+const strings = hostileStrings();
+const HOSTS = ['<img src=x onerror=alert(1)>', '\u202Etxt.exe', '..', 'a/b?c#d', 'x'.repeat(200)];
+
+before(async () => {
+  await server.start(['--no-local-agent']);
+  const key = await server.uploadKey();
+  const processes = strings.map((text, i) => ({ pid: i + 1, name: text, command_line: text, user: text.slice(0, 200), cpu: 200 - i, memory: 1000, parent_pid: i % 3 ? i : null, state: 'sleeping' }));
+  for (const hostname of ['plain', ...HOSTS]) await server.upload(key, snapshot(hostname, new Date(), hostname === 'plain' ? processes : processes.slice(0, 3))).catch((error) => hostname === 'plain' ? Promise.reject(error) : undefined);
+  browser = await startBrowser();
+  ({ page, trouble } = await signedIn(browser, server));
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+/** Every row in its place: of the fixed height, not wider than the grid, one line. */
+const layout = () => page.evaluate(() => {
+  const grid = document.querySelector('[role=treegrid], [role=grid]');
+  const rows = [...document.querySelectorAll('.row:not([hidden])')];
+  const height = rows[0]?.getBoundingClientRect().height;
+  return {
+    rows: rows.length,
+    uneven: rows.filter((row) => row.getBoundingClientRect().height !== height || row.scrollHeight > row.clientHeight + 1).length,
+    wide: document.documentElement.scrollWidth > innerWidth || (grid?.scrollWidth ?? 0) > (grid?.clientWidth ?? 0) + 1,
+    foreign: document.querySelectorAll('.app script, .app img, .app iframe, .app b b').length,
+    bare: rows.filter((row) => /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/.test(row.textContent ?? '')).length,
+  };
+});
+
+test('200 hostile strings as names, command lines and users', async () => {
+  await page.goto(hostUrl(server, 'plain'));
+  await page.locator('.row:not([hidden])').first().waitFor();
+  assert.equal(await page.locator('[role=treegrid]').getAttribute('aria-rowcount'), '201');
+  await page.locator('.row:not([hidden])').first().focus();
+  for (let i = 0; i < 12; i++) {
+    const found = await layout();
+    assert.ok(found.rows > 10);
+    assert.deepEqual({ ...found, rows: 0 }, { rows: 0, uneven: 0, wide: false, foreign: 0, bare: 0 });
+    await page.keyboard.press('PageDown');
+  }
+});
+
+test('details of hostile processes', async () => {
+  for (const pid of [1, 2, 11, 21, 22, 25]) {
+    await page.goto(hostUrl(server, 'plain', { sel: `${pid}@` }));
+    await page.locator('.pane h2').waitFor();
+    const pane = await page.locator('.pane').evaluate((element) => ({ wide: element.scrollWidth > element.clientWidth + 1, foreign: element.querySelectorAll('script, img, iframe').length }));
+    assert.deepEqual(pane, { wide: false, foreign: 0 });
+  }
+});
+
+test('hostile searches and addresses', async () => {
+  for (const text of ['<script>alert(1)</script>', '"', 'name:', '\\', '*'.repeat(200), '((((', 'cpu>x']) {
+    await page.goto(hostUrl(server, 'plain', { q: text, sort: text, cols: text, range: text, sel: text, fold: text }));
+    await page.locator('[role=treegrid]').waitFor();
+  }
+  await page.goto(hostUrl(server, '<script>alert(1)</script>'));
+  await page.locator('.problem[role=alert]').waitFor();
+});
+
+test('hostile host names open from the fleet', async () => {
+  await page.goto(`${server.url}/`);
+  await page.getByRole('gridcell', { name: 'plain', exact: true }).waitFor();
+  assert.deepEqual({ ...(await layout()), rows: 0 }, { rows: 0, uneven: 0, wide: false, foreign: 0, bare: 0 });
+  const hosts = await (await page.request.get(`${server.url}/api/hosts/`)).json();
+  for (const { hostname } of hosts) {
+    await page.goto(hostUrl(server, hostname));
+    await page.locator('.row:not([hidden])').first().waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, hostname.slice(0, 40));
+  }
+});
+
+test('no dialog, no error, nothing the content policy had to stop', () => {
+  assert.deepEqual(trouble, []);
+});
