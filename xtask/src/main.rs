@@ -2,6 +2,7 @@
 //! and draws. Plain Rust, so that a fresh machine needs nothing but cargo to run them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task runner talks to the person at the terminal")]
 
+mod api_document;
 mod architecture;
 mod bench;
 mod command;
@@ -35,6 +36,8 @@ enum Task {
     Soak(soak::Options),
     /// Measure, and keep the tables in docs/BENCHMARKS.md.
     Bench(bench::Options),
+    /// Make docs/API.md from the OpenAPI document.
+    ApiDocument,
     /// Draw every view of the page into docs/screenshots.
     Screenshots,
     /// Build binaries for Linux and Windows, with checksums.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Soak(options) => soak::soak(&options),
         Task::Bench(options) => bench::bench(&options),
+        Task::ApiDocument => api_document::write(),
         Task::Screenshots => page::screenshots().map(|()| ExitCode::SUCCESS),
         Task::Dist(options) => dist::dist(&options),
     };

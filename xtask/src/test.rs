@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::step::{self, Step};
-use crate::{architecture, dependencies, page, rust, tidy};
+use crate::{api_document, architecture, dependencies, page, rust, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "format", about: "rustfmt finds nothing to change", run: rust::format },
     Step { name: "tidy", about: "rules of the tree: lengths, lints, links, words", run: tidy::run },
     Step { name: "architecture", about: "crates depend only on what they may", run: architecture::run },
+    Step { name: "api-document", about: "docs/API.md is what the OpenAPI document says", run: api_document::check },
     Step { name: "page-types", about: "the page's types fit", run: page::types },
     Step { name: "clippy", about: "no lint fires in any target", run: rust::clippy },
     Step { name: "unit", about: "unit and integration tests of every crate", run: rust::tests },
