@@ -1,0 +1,71 @@
+//! Hosts by name, without a look into the store for each request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use procession_store::{Catalog, Host, HostNumber, StoreError};
+
+use crate::time_text;
+
+/// All hosts that the store knows, kept in memory.
+pub(crate) struct HostDirectory {
+    catalog: Arc<dyn Catalog>,
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    by_name: HashMap<Arc<str>, HostNumber>,
+    by_number: HashMap<HostNumber, Arc<str>>,
+}
+
+impl Known {
+    fn insert(&mut self, host: &Host) {
+        let name: Arc<str> = host.name.as_str().into();
+        self.by_name.insert(Arc::clone(&name), host.number);
+        self.by_number.insert(host.number, name);
+    }
+}
+
+impl HostDirectory {
+    /// All hosts of the store.
+    pub(crate) async fn load(catalog: Arc<dyn Catalog>) -> Result<Self, StoreError> {
+        let mut known = Known::default();
+        for host in catalog.hosts().await? {
+            known.insert(&host);
+        }
+        Ok(Self { catalog, known: RwLock::new(known) })
+    }
+
+    /// The number of a host that has sent something.
+    pub(crate) fn number(&self, name: &str) -> Option<HostNumber> {
+        self.read().by_name.get(name).copied()
+    }
+
+    /// The name of a host.
+    pub(crate) fn name(&self, number: HostNumber) -> Option<Arc<str>> {
+        self.read().by_number.get(&number).cloned()
+    }
+
+    /// The number of a host, which is made if there is none.
+    pub(crate) async fn number_or_new(&self, name: &str) -> Result<HostNumber, StoreError> {
+        if let Some(number) = self.number(name) {
+            return Ok(number);
+        }
+        let host = self.catalog.host_named(name, time_text::now()).await?;
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(&host);
+        Ok(host.number)
+    }
+
+    /// All hosts by number.
+    pub(crate) fn all(&self) -> Vec<(HostNumber, Arc<str>)> {
+        let mut hosts: Vec<_> =
+            self.read().by_number.iter().map(|(number, name)| (*number, Arc::clone(name))).collect();
+        hosts.sort_unstable_by_key(|(number, _)| *number);
+        hosts
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,126 @@
+//! Reads the outermost object of an upload.
+
+use std::fmt;
+
+use procession_model::HostFacts;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+
+use super::draft::Draft;
+use super::extras::{self, Extra};
+use super::process_visitor::ProcessesSeed;
+use super::scalar::{self, Problem, Scalar, ScalarSeed};
+use super::{Dialect, HOSTNAME_BYTES_MAX, NAME_BYTES_MAX, UploadError};
+
+/// Reads a body as far as it is JSON; what is wrong with its values is in the draft.
+pub(super) fn read(body: &[u8], dialect: Dialect) -> Result<Draft, UploadError> {
+    let mut draft = Draft::default();
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    // The visitors bound the depth themselves, and what they ignore is skipped without recursion.
+    deserializer.disable_recursion_limit();
+    let mut field = "non_field_errors";
+    let visitor = UploadVisitor { draft: &mut draft, field: &mut field, dialect };
+    let read = (&mut deserializer).deserialize_any(visitor).and_then(|()| deserializer.end());
+    match read {
+        Ok(()) => Ok(draft),
+        Err(error) if error.is_data() => {
+            let expected = || UploadError::field(field, without_position(&error.to_string()));
+            Err(draft.error().unwrap_or_else(expected))
+        }
+        Err(error) => Err(UploadError::Json(error.to_string())),
+    }
+}
+
+fn without_position(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(text, _)| text)
+}
+
+struct UploadVisitor<'d> {
+    draft: &'d mut Draft,
+    /// The field being read, for problems that end the reading.
+    field: &'d mut &'static str,
+    dialect: Dialect,
+}
+
+impl<'de> Visitor<'de> for UploadVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object with the fields of an upload")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            let Some(field) = known_field(&name, self.dialect) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            *self.field = field;
+            if field == "processes" {
+                self.draft.has_processes = true;
+                let draft = &mut *self.draft;
+                map.next_value_seed(ProcessesSeed { draft, dialect: self.dialect, nested_in: None, depth: 0 })?;
+            } else if let Some(extra) = Extra::named(field) {
+                extras::read(&mut map, extra, self.draft)?;
+            } else {
+                let draft = &mut *self.draft;
+                if let Err(problem) = map.next_value_seed(ScalarSeed(|value: Scalar<'_>| set(draft, field, value)))? {
+                    draft.problem(None, field, problem);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+const MONITOR_FIELDS: [&str; 16] = [
+    "hostname",
+    "snapshot_time",
+    "processes",
+    "cpu_count",
+    "memory_total",
+    "boot_time",
+    "boot_id",
+    "os",
+    "architecture",
+    "agent_version",
+    "collector",
+    "host",
+    "ended",
+    "brief",
+    "losses",
+    "field_errors",
+];
+const SYSTEM_FIELDS: [&str; 2] = ["system_name", "processes"];
+
+fn known_field(name: &str, dialect: Dialect) -> Option<&'static str> {
+    let fields: &[&'static str] = if dialect == Dialect::Monitor { &MONITOR_FIELDS } else { &SYSTEM_FIELDS };
+    fields.iter().copied().find(|field| *field == name)
+}
+
+fn set(draft: &mut Draft, field: &str, value: Scalar<'_>) -> Result<(), Problem> {
+    match field {
+        "hostname" | "system_name" => hostname(value).map(|name| draft.hostname = Some(name)),
+        "snapshot_time" => scalar::time(value).map(|time| draft.time = Some(time)),
+        _ => set_fact(&mut draft.facts, field, value),
+    }
+}
+
+fn hostname(value: Scalar<'_>) -> Result<std::sync::Arc<str>, Problem> {
+    let name = scalar::text(value, HOSTNAME_BYTES_MAX)?;
+    if name.trim().is_empty() { Err("This field may not be blank.".into()) } else { Ok(name) }
+}
+
+fn set_fact(facts: &mut HostFacts, field: &str, value: Scalar<'_>) -> Result<(), Problem> {
+    let text = || scalar::optional(value, |value| scalar::text(value, NAME_BYTES_MAX));
+    match field {
+        "cpu_count" => facts.cpu_count = scalar::optional(value, scalar::number_u32)?,
+        "memory_total" => facts.memory_total_bytes = scalar::optional(value, scalar::memory)?,
+        "boot_time" => facts.boot_time = scalar::optional(value, scalar::time_or_seconds)?,
+        "boot_id" => facts.boot_id = text()?,
+        "os" => facts.os = text()?,
+        "architecture" => facts.architecture = text()?,
+        "agent_version" => facts.agent_version = text()?,
+        _ => facts.collector = text()?,
+    }
+    Ok(())
+}
