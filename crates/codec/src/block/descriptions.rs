@@ -1,198 +1,265 @@
-//! Descriptions and ends as columns.
+//! Descriptions as columns. A process that goes on under another description has only what changed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use procession_model::{Description, End, Exit, Identity, Timestamp};
+use foldhash::fast::RandomState;
+use procession_model::{Description, Identity, Timestamp};
 
 use super::column::{ColumnReader, ColumnWriter};
-use super::dictionary::{Dictionary, NewStrings};
-use super::scale::{add_up, differences, get_series, put_series};
+use super::dictionary::NewStrings;
+use super::fields::{FieldReader, FieldWriter, KnownStrings};
+use super::scale::{get_steps, put_steps};
 use crate::DecodeError;
-use crate::bytes::{unzigzag, zigzag};
 
-const START: u64 = 1;
-const PARENT: u64 = 1 << 1;
-const COMMAND_LINE: u64 = 1 << 2;
-const USER: u64 = 1 << 3;
-const EXECUTABLE: u64 = 1 << 4;
-const CGROUP: u64 = 1 << 5;
+/// Optional fields, bit by bit; those with text in the order of `TEXTS`.
+const PARENT: u64 = 1 << 4;
+const START: u64 = 1 << 5;
+/// Of one that goes on: the name is another. Has the place of `START`, which cannot change.
+const NAME: u64 = 1 << 5;
+/// Of one that goes on: fields that are not known any more are this much further up.
+const GONE_SHIFT: u32 = 8;
+const TEXTS: usize = 4;
+
+/// No name to guess by.
+const NO_KEY: u32 = u32::MAX;
+
+/// A description, and whether it is of the process before it.
+#[derive(Clone, Copy)]
+pub(super) struct Kin<'a> {
+    pub(super) description: &'a Description,
+    pub(super) goes_on: bool,
+}
+
+fn texts(description: &Description) -> [&Option<Arc<str>>; TEXTS] {
+    [&description.command_line, &description.user, &description.executable, &description.cgroup]
+}
+
+fn bit(index: usize) -> u64 {
+    1 << index
+}
+
+/// Which optional fields a process has.
+fn known(description: &Description) -> u64 {
+    let texts = texts(description).into_iter().enumerate();
+    let mask: u64 = texts.filter(|(_, text)| text.is_some()).map(|(index, _)| bit(index)).sum();
+    mask | if description.parent_pid.is_some() { PARENT } else { 0 }
+}
+
+/// What changed from one description of a process to the next.
+fn changed(before: &Description, now: &Description) -> u64 {
+    let texts = texts(before).into_iter().zip(texts(now)).enumerate();
+    let mut mask: u64 = texts.filter(|(_, (before, now))| before != now).map(|(index, _)| bit(index)).sum();
+    if before.parent_pid != now.parent_pid {
+        mask |= PARENT;
+    }
+    let gone = mask & !known(now);
+    (mask | gone << GONE_SHIFT) | if before.name == now.name { 0 } else { NAME }
+}
 
 /// Writes descriptions; neighbours should be alike.
-pub(super) fn put_descriptions(
-    columns: &mut ColumnWriter,
-    strings: &mut NewStrings<'_>,
-    descriptions: &[&Description],
-) {
-    let each = |number: &dyn Fn(&Description) -> u64| -> Vec<u64> {
-        descriptions.iter().map(|description| number(description)).collect()
-    };
-    columns.put(&each(&mask_of));
-    columns.put(&differences(&each(&|description| u64::from(description.identity.pid))));
-    let starts: Vec<u64> = descriptions
-        .iter()
-        .filter_map(|description| description.identity.start)
-        .map(|start| start.as_ms().cast_unsigned())
-        .collect();
-    columns.put(&differences(&starts));
-    let parents: Vec<u64> =
-        descriptions.iter().filter_map(|description| description.parent_pid).map(u64::from).collect();
-    columns.put(&differences(&parents));
-    put_strings(columns, strings, descriptions.iter().map(|description| &description.name));
-    put_strings(columns, strings, descriptions.iter().filter_map(|description| description.command_line.as_ref()));
-    put_strings(columns, strings, descriptions.iter().filter_map(|description| description.user.as_ref()));
-    put_strings(columns, strings, descriptions.iter().filter_map(|description| description.executable.as_ref()));
-    put_strings(columns, strings, descriptions.iter().filter_map(|description| description.cgroup.as_ref()));
-}
-
-fn mask_of(description: &Description) -> u64 {
-    let bit = |is_known: bool, bit: u64| if is_known { bit } else { 0 };
-    bit(description.identity.start.is_some(), START)
-        | bit(description.parent_pid.is_some(), PARENT)
-        | bit(description.command_line.is_some(), COMMAND_LINE)
-        | bit(description.user.is_some(), USER)
-        | bit(description.executable.is_some(), EXECUTABLE)
-        | bit(description.cgroup.is_some(), CGROUP)
-}
-
-/// A string as its distance from the next free number, so that a new one is 0 wherever it stands.
-fn put_strings<'a>(
-    columns: &mut ColumnWriter,
-    strings: &mut NewStrings<'_>,
-    texts: impl Iterator<Item = &'a Arc<str>>,
-) {
-    let numbers: Vec<u64> = texts
-        .map(|text| {
-            let next = strings.next();
-            u64::from(next - strings.number(text))
-        })
-        .collect();
-    columns.put(&numbers);
-}
-
-/// The strings of a dictionary as a block uses them up.
-pub(super) struct KnownStrings<'a> {
-    dictionary: &'a Dictionary,
-    next: u32,
-}
-
-impl<'a> KnownStrings<'a> {
-    /// From the number of strings that the dictionary had before the block.
-    pub(super) const fn new(dictionary: &'a Dictionary, next: u32) -> Self {
-        Self { dictionary, next }
-    }
-
-    /// The string at this distance from the next number.
-    pub(super) fn at_distance(&mut self, distance: u64) -> Result<Arc<str>, DecodeError> {
-        const UNKNOWN: DecodeError = DecodeError::Invalid("the number of a string");
-        let distance = u32::try_from(distance).map_err(|_| UNKNOWN)?;
-        let number = self.next.checked_sub(distance).ok_or(UNKNOWN)?;
-        if distance == 0 {
-            self.next = self.next.checked_add(1).ok_or(UNKNOWN)?;
+pub(super) fn put_descriptions(columns: &mut ColumnWriter, strings: &mut NewStrings<'_>, rows: &[Kin<'_>]) {
+    let (mut masks, mut changes) = (Vec::new(), Vec::new());
+    let (mut pids, mut starts, mut parents) = (Vec::new(), Vec::new(), ParentWriter::default());
+    let mut names = FieldWriter::default();
+    let mut fields: [FieldWriter; TEXTS] = Default::default();
+    let mut name = NO_KEY;
+    let mut before: Option<&Description> = None;
+    for Kin { description, goes_on } in rows {
+        let mask = match before.filter(|_| *goes_on) {
+            Some(before) => {
+                let change = changed(before, description);
+                changes.push(change);
+                change & !(change >> GONE_SHIFT)
+            }
+            None => {
+                pids.push(u64::from(description.identity.pid));
+                starts.extend(description.identity.start.map(|start| start.as_ms().cast_unsigned()));
+                let mask = known(description);
+                masks.push(mask | if description.identity.start.is_some() { START } else { 0 });
+                mask | NAME
+            }
+        };
+        if mask & NAME != 0 {
+            name = names.add(strings, NO_KEY, &description.name);
         }
-        self.dictionary.get(number).cloned().ok_or(UNKNOWN)
+        if mask & PARENT != 0 {
+            parents.add(description.parent_pid.unwrap_or_default());
+        }
+        for (index, (field, text)) in fields.iter_mut().zip(texts(description)).enumerate() {
+            if let Some(text) = text.as_ref().filter(|_| mask & bit(index) != 0) {
+                field.add(strings, name, text);
+            }
+        }
+        if !goes_on {
+            parents.meet(description.identity.pid);
+        }
+        before = Some(description);
+    }
+    columns.put(&masks);
+    columns.put(&changes);
+    put_steps(columns, &pids);
+    put_steps(columns, &starts);
+    parents.put(columns);
+    names.put(columns);
+    for field in &fields {
+        field.put(columns);
     }
 }
 
-/// Reads what [`put_descriptions`] wrote.
+/// Reads what [`put_descriptions`] wrote; `goes_on` says of each whether it is of the process before it.
 pub(super) fn get_descriptions(
     columns: &mut ColumnReader<'_>,
     strings: &mut KnownStrings<'_>,
-    count: usize,
+    goes_on: &[bool],
 ) -> Result<Vec<Description>, DecodeError> {
-    let masks = columns.get(count)?;
-    let with = |bit: u64| masks.iter().filter(|mask| *mask & bit != 0).count();
-    let mut pids = columns.get(count)?;
-    add_up(&mut pids);
-    let mut starts = columns.get(with(START))?;
-    add_up(&mut starts);
-    let mut parents = columns.get(with(PARENT))?;
-    add_up(&mut parents);
-    let mut texts = |count: usize| -> Result<std::vec::IntoIter<Arc<str>>, DecodeError> {
-        let distances = columns.get(count)?.into_iter();
-        Ok(distances.map(|distance| strings.at_distance(distance)).collect::<Result<Vec<_>, _>>()?.into_iter())
+    let heads = goes_on.iter().filter(|goes_on| !**goes_on).count();
+    let masks = columns.get(heads)?;
+    let changes = columns.get(goes_on.len() - heads)?;
+    let with = |bit: u64| {
+        let changed = changes.iter().filter(|mask| *mask & bit != 0 && *mask & bit << GONE_SHIFT == 0);
+        masks.iter().filter(|mask| *mask & bit != 0).count() + changed.count()
     };
-    let mut names = texts(count)?;
-    let mut command_lines = texts(with(COMMAND_LINE))?;
-    let mut users = texts(with(USER))?;
-    let mut executables = texts(with(EXECUTABLE))?;
-    let mut cgroups = texts(with(CGROUP))?;
-    let (mut starts, mut parents) = (starts.into_iter(), parents.into_iter());
-    let pid = |number: u64| u32::try_from(number).map_err(|_| DecodeError::OverLimit("a pid"));
-    let take = |texts: &mut std::vec::IntoIter<Arc<str>>, is_known: bool| if is_known { texts.next() } else { None };
-    let describe = |(mask, number): (&u64, u64)| {
-        let has = |bit: u64| mask & bit != 0;
-        let start = if has(START) { starts.next() } else { None };
-        let parent_pid = if has(PARENT) { parents.next() } else { None };
-        Ok(Description {
-            identity: Identity { pid: pid(number)?, start: start.map(|start| Timestamp::from_ms(start.cast_signed())) },
-            parent_pid: parent_pid.map(pid).transpose()?,
-            name: names.next().ok_or(DecodeError::Truncated)?,
-            command_line: take(&mut command_lines, has(COMMAND_LINE)),
-            user: take(&mut users, has(USER)),
-            executable: take(&mut executables, has(EXECUTABLE)),
-            cgroup: take(&mut cgroups, has(CGROUP)),
-        })
-    };
-    masks.iter().zip(pids).map(describe).collect()
-}
-
-const TIME: u64 = 1;
-const CODE: u64 = 1 << 1;
-const SIGNAL: u64 = 1 << 2;
-const CPU_TIME: u64 = 1 << 3;
-const PEAK_MEMORY: u64 = 1 << 4;
-
-/// Writes ends, each with the time of the frame that told of it.
-pub(super) fn put_ends(columns: &mut ColumnWriter, ends: &[(End, Timestamp)]) {
-    let mask = |end: &End| {
-        let bit = |is_known: bool, bit: u64| if is_known { bit } else { 0 };
-        bit(end.time.is_some(), TIME)
-            | bit(matches!(end.exit, Some(Exit::Code(_))), CODE)
-            | bit(matches!(end.exit, Some(Exit::Signal(_))), SIGNAL)
-            | bit(end.cpu_time_us.is_some(), CPU_TIME)
-            | bit(end.peak_memory_bytes.is_some(), PEAK_MEMORY)
-    };
-    columns.put(&ends.iter().map(|(end, _)| mask(end)).collect::<Vec<_>>());
-    let times = ends.iter().filter_map(|(end, told)| Some(zigzag(told.as_ms().wrapping_sub(end.time?.as_ms()))));
-    columns.put(&times.collect::<Vec<_>>());
-    let exits = ends.iter().filter_map(|(end, _)| end.exit).map(|exit| match exit {
-        Exit::Code(code) => zigzag(i64::from(code)),
-        Exit::Signal(signal) => u64::from(signal),
-    });
-    columns.put(&exits.collect::<Vec<_>>());
-    put_series(columns, &ends.iter().filter_map(|(end, _)| end.cpu_time_us).collect::<Vec<_>>());
-    put_series(columns, &ends.iter().filter_map(|(end, _)| end.peak_memory_bytes).collect::<Vec<_>>());
-}
-
-fn exit(is_code: bool, number: Option<u64>) -> Result<Exit, DecodeError> {
-    let number = number.ok_or(DecodeError::Truncated)?;
-    let exit =
-        if is_code { i32::try_from(unzigzag(number)).map(Exit::Code) } else { u8::try_from(number).map(Exit::Signal) };
-    exit.map_err(|_| DecodeError::OverLimit("an exit code"))
-}
-
-/// Reads what [`put_ends`] wrote.
-pub(super) fn get_ends(columns: &mut ColumnReader<'_>, told: &[Timestamp]) -> Result<Vec<End>, DecodeError> {
-    let masks = columns.get(told.len())?;
-    let with = |bits: u64| masks.iter().filter(|mask| *mask & bits != 0).count();
-    let mut times = columns.get(with(TIME))?.into_iter();
-    let mut exits = columns.get(with(CODE | SIGNAL))?.into_iter();
-    let mut cpu_times = get_series(columns, with(CPU_TIME))?.into_iter();
-    let mut peaks = get_series(columns, with(PEAK_MEMORY))?.into_iter();
-    let end = |(mask, told): (&u64, &Timestamp)| {
-        let has = |bit: u64| mask & bit != 0;
-        let time = if has(TIME) { times.next() } else { None };
-        let exit = match (has(CODE), has(SIGNAL)) {
-            (false, false) => None,
-            (is_code, is_signal) if is_code != is_signal => Some(exit(is_code, exits.next())?),
-            _ => return Err(DecodeError::Invalid("the mask of an end")),
+    let renamed = changes.iter().filter(|mask| *mask & NAME != 0).count();
+    let started = masks.iter().filter(|mask| *mask & START != 0).count();
+    let mut pids = get_steps(columns, heads)?.into_iter();
+    let mut starts = get_steps(columns, started)?.into_iter();
+    let mut parents = ParentReader::get(columns, with(PARENT))?;
+    let mut names = FieldReader::get(columns, heads + renamed)?;
+    let mut fields = Vec::with_capacity(TEXTS);
+    for index in 0..TEXTS {
+        fields.push(FieldReader::get(columns, with(bit(index)))?);
+    }
+    let (mut masks, mut changes) = (masks.into_iter(), changes.into_iter());
+    let mut descriptions: Vec<Description> = Vec::with_capacity(goes_on.len());
+    let mut name = NO_KEY;
+    for goes_on in goes_on {
+        let before = descriptions.last().filter(|_| *goes_on).cloned();
+        let mask = if before.is_some() { changes.next() } else { masks.next() }.ok_or(DecodeError::Truncated)?;
+        let is_head = before.is_none();
+        let mut description = match before {
+            Some(before) => forget(before, mask >> GONE_SHIFT),
+            None => nobody(&mut pids, if mask & START != 0 { starts.next() } else { None })?,
         };
-        Ok(End {
-            time: time.map(|time| Timestamp::from_ms(told.as_ms().wrapping_sub(unzigzag(time)))),
-            exit,
-            cpu_time_us: if has(CPU_TIME) { cpu_times.next() } else { None },
-            peak_memory_bytes: if has(PEAK_MEMORY) { peaks.next() } else { None },
-        })
-    };
-    masks.iter().zip(told).map(end).collect()
+        let mask = if is_head { mask | NAME } else { mask & !(mask >> GONE_SHIFT) };
+        if mask & NAME != 0 {
+            name = names.next(strings, NO_KEY)?;
+            description.name = strings.text(name)?;
+        }
+        if mask & PARENT != 0 {
+            description.parent_pid = Some(parents.next()?);
+        }
+        for (index, field) in fields.iter_mut().enumerate() {
+            if mask & bit(index) != 0 {
+                let number = field.next(strings, name)?;
+                *text_mut(&mut description, index) = Some(strings.text(number)?);
+            }
+        }
+        if is_head {
+            parents.meet(description.identity.pid);
+        }
+        descriptions.push(description);
+    }
+    Ok(descriptions)
+}
+
+fn text_mut(description: &mut Description, index: usize) -> &mut Option<Arc<str>> {
+    match index {
+        0 => &mut description.command_line,
+        1 => &mut description.user,
+        2 => &mut description.executable,
+        _ => &mut description.cgroup,
+    }
+}
+
+fn forget(mut description: Description, gone: u64) -> Description {
+    for index in 0..TEXTS {
+        if gone & bit(index) != 0 {
+            *text_mut(&mut description, index) = None;
+        }
+    }
+    if gone & PARENT != 0 {
+        description.parent_pid = None;
+    }
+    description
+}
+
+fn nobody(pids: &mut impl Iterator<Item = u64>, start: Option<u64>) -> Result<Description, DecodeError> {
+    let pid = pids.next().ok_or(DecodeError::Truncated)?;
+    let pid = u32::try_from(pid).map_err(|_| DecodeError::OverLimit("a pid"))?;
+    let start = start.map(|start| Timestamp::from_ms(start.cast_signed()));
+    Ok(Description { identity: Identity { pid, start }, ..Description::new(pid, "") })
+}
+
+const SAME_PARENT: u64 = 0;
+const OTHER_PARENT: u64 = 1;
+const FIRST_DISTANCE: u64 = 2;
+
+/// Parents: mostly that of the process before, or a process a few rows up.
+#[derive(Default)]
+struct ParentWriter {
+    places: HashMap<u32, u64, RandomState>,
+    count: u64,
+    before: Option<u32>,
+    codes: Vec<u64>,
+    others: Vec<u64>,
+}
+
+impl ParentWriter {
+    fn add(&mut self, parent: u32) {
+        let code = match self.places.get(&parent) {
+            _ if self.before == Some(parent) => SAME_PARENT,
+            Some(place) => FIRST_DISTANCE + self.count - place,
+            None => OTHER_PARENT,
+        };
+        if code == OTHER_PARENT {
+            self.others.push(u64::from(parent));
+        }
+        self.codes.push(code);
+        self.before = Some(parent);
+    }
+
+    fn meet(&mut self, pid: u32) {
+        self.places.insert(pid, self.count);
+        self.count += 1;
+    }
+
+    fn put(&self, columns: &mut ColumnWriter) {
+        columns.put(&self.codes);
+        columns.put(&self.others);
+    }
+}
+
+struct ParentReader {
+    pids: Vec<u32>,
+    before: Option<u32>,
+    codes: std::vec::IntoIter<u64>,
+    others: std::vec::IntoIter<u32>,
+}
+
+impl ParentReader {
+    fn get(columns: &mut ColumnReader<'_>, count: usize) -> Result<Self, DecodeError> {
+        let codes = columns.get(count)?;
+        let others = columns.get_u32(codes.iter().filter(|code| **code == OTHER_PARENT).count())?;
+        Ok(Self { pids: Vec::new(), before: None, codes: codes.into_iter(), others: others.into_iter() })
+    }
+
+    fn next(&mut self) -> Result<u32, DecodeError> {
+        const UNKNOWN: DecodeError = DecodeError::Invalid("a parent");
+        let parent = match self.codes.next().ok_or(DecodeError::Truncated)? {
+            SAME_PARENT => self.before.ok_or(UNKNOWN)?,
+            OTHER_PARENT => self.others.next().ok_or(DecodeError::Truncated)?,
+            code => {
+                let distance = usize::try_from(code - FIRST_DISTANCE).map_err(|_| UNKNOWN)?;
+                let place = self.pids.len().checked_sub(distance).ok_or(UNKNOWN)?;
+                *self.pids.get(place).ok_or(UNKNOWN)?
+            }
+        };
+        self.before = Some(parent);
+        Ok(parent)
+    }
+
+    fn meet(&mut self, pid: u32) {
+        self.pids.push(pid);
+    }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use procession_model::{Brief, FieldError, FieldErrorReason, HostFacts, Loss, LossKind, Timestamp};
 
 use super::column::{ColumnReader, ColumnWriter};
-use super::descriptions::{KnownStrings, get_descriptions, get_ends, put_descriptions, put_ends};
+use super::descriptions::{Kin, get_descriptions, put_descriptions};
 use super::dictionary::NewStrings;
+use super::ends::{get_ends, put_ends};
+use super::fields::KnownStrings;
 use super::lives::{At, Lives};
 use super::{BLOCK_BRIEF_MAX, BLOCK_FRAMES_MAX, BLOCK_LOSSES_MAX};
 use crate::DecodeError;
@@ -93,7 +95,8 @@ fn put_brief(columns: &mut ColumnWriter, strings: &mut NewStrings<'_>, lives: &L
     }
     columns.put(&counts);
     columns.put(&brief.iter().map(|brief| u64::from(brief.what.count)).collect::<Vec<_>>());
-    put_descriptions(columns, strings, &brief.iter().map(|brief| &*brief.what.description).collect::<Vec<_>>());
+    let kin = brief.iter().map(|brief| Kin { description: &brief.what.description, goes_on: false });
+    put_descriptions(columns, strings, &kin.collect::<Vec<_>>());
     put_ends(columns, &brief.iter().map(|brief| (brief.what.end, times[brief.frame as usize])).collect::<Vec<_>>());
 }
 
@@ -145,13 +148,18 @@ fn get_list<T>(
     Ok(list)
 }
 
+fn get_string(loose: &mut Reader<'_>, strings: &mut KnownStrings<'_>) -> Result<Arc<str>, DecodeError> {
+    let number = strings.number(loose.varint()?)?;
+    strings.text(number)
+}
+
 fn get_facts(loose: &mut Reader<'_>, strings: &mut KnownStrings<'_>) -> Result<HostFacts, DecodeError> {
     let mask = loose.u8()?;
     let has = |index: u8| mask & 1 << index != 0;
     let cpu_count = has(0).then(|| loose.u32("the number of CPUs")).transpose()?;
     let memory_total_bytes = has(1).then(|| loose.varint()).transpose()?;
     let boot_time = has(2).then(|| loose.varint()).transpose()?;
-    let mut text = |index: u8| has(index).then(|| strings.at_distance(loose.varint()?)).transpose();
+    let mut text = |index: u8| has(index).then(|| get_string(loose, strings)).transpose();
     Ok(HostFacts {
         cpu_count,
         memory_total_bytes,
@@ -166,7 +174,7 @@ fn get_facts(loose: &mut Reader<'_>, strings: &mut KnownStrings<'_>) -> Result<H
 
 fn get_field_error(loose: &mut Reader<'_>, strings: &mut KnownStrings<'_>) -> Result<FieldError, DecodeError> {
     Ok(FieldError {
-        field: strings.at_distance(loose.varint()?)?,
+        field: get_string(loose, strings)?,
         reason: match loose.u8()? {
             0 => FieldErrorReason::Denied,
             1 => FieldErrorReason::Unsupported,
@@ -212,7 +220,7 @@ fn get_brief(
         .flat_map(|(frame, count)| std::iter::repeat_n(frame, usize::try_from(count).unwrap_or(0)))
         .collect();
     let counts = columns.get_u32(total)?;
-    let descriptions = get_descriptions(columns, strings, total)?;
+    let descriptions = get_descriptions(columns, strings, &vec![false; total])?;
     let told: Vec<Timestamp> = frames.iter().map(|frame| times[*frame as usize]).collect();
     let ends = get_ends(columns, &told)?;
     let brief = frames.into_iter().zip(counts).zip(descriptions).zip(ends);

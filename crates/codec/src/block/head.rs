@@ -2,10 +2,10 @@
 
 use procession_model::{HostMetric, HostSample, Timestamp};
 
-use super::column::{ColumnBytes, ColumnWriter};
+use super::column::{ColumnBytes, ColumnReader, ColumnWriter};
 use super::lives::Lives;
-use super::scale::{add_up, differences, get_series, put_series};
-use super::skip::{HashedSet, Skip};
+use super::scale::{cost, difference, get_series, get_steps, put_series, put_steps, sum};
+use super::skip::{FALSE_ONE_IN, FALSE_PIDS_ONE_IN, HashedSet, Skip};
 use super::{BLOCK_BRIEF_MAX, BLOCK_FRAMES_MAX, BLOCK_ROWS_MAX, BLOCK_SAMPLES_MAX, Effort, VERSION};
 use crate::DecodeError;
 use crate::bytes::{Reader, put_len, put_varint, put_zigzag};
@@ -53,7 +53,9 @@ pub struct Summary {
     pub last_sequence: u32,
     /// How many frames.
     pub frames: u32,
-    /// How many rows.
+    /// How many processes.
+    pub processes: u32,
+    /// How many rows: one for each description of a process.
     pub rows: u32,
     /// How many processes, summed over the frames.
     pub process_samples: u64,
@@ -103,7 +105,8 @@ pub struct Head<'a> {
 pub(super) fn put_head(summary: &Summary, sections: &[Vec<u8>; SECTIONS]) -> Vec<u8> {
     let mut out = vec![VERSION];
     put_varint(&mut out, u64::from(summary.frames));
-    put_varint(&mut out, u64::from(summary.rows));
+    put_varint(&mut out, u64::from(summary.processes));
+    put_varint(&mut out, u64::from(summary.rows - summary.processes));
     put_varint(&mut out, summary.process_samples);
     put_zigzag(&mut out, summary.time_min.as_ms());
     put_varint(&mut out, summary.time_max.as_ms().wrapping_sub(summary.time_min.as_ms()).cast_unsigned());
@@ -160,15 +163,12 @@ impl<'a> Head<'a> {
         let bytes = ColumnBytes::new(self.section(self.payload, TIMELINE)?)?;
         let mut columns = bytes.reader();
         let count = self.summary.frames as usize;
-        let mut times = columns.get(count)?;
-        add_up(&mut times);
-        add_up(&mut times);
-        let mut sequences = columns.get(count)?;
-        add_up(&mut sequences);
+        let times = get_times(&mut columns, count)?;
+        let sequences = get_steps(&mut columns, count)?;
         columns.end()?;
         let sequences = sequences.into_iter().map(|sequence| u32::try_from(sequence).ok()).collect::<Option<_>>();
         Ok(Timeline {
-            times: times.into_iter().map(|time| Timestamp::from_ms(time.cast_signed())).collect(),
+            times,
             sequences: sequences.ok_or(DecodeError::OverLimit("a sequence"))?,
         })
     }
@@ -203,9 +203,9 @@ impl<'a> Head<'a> {
         let mut columns = bytes.reader();
         let max = BLOCK_ROWS_MAX + BLOCK_BRIEF_MAX;
         let skip = Skip {
-            names: HashedSet::get(&mut columns, max)?,
-            users: HashedSet::get(&mut columns, max)?,
-            pids: HashedSet::get(&mut columns, max)?,
+            names: HashedSet::get(&mut columns, max, FALSE_ONE_IN)?,
+            users: HashedSet::get(&mut columns, max, FALSE_ONE_IN)?,
+            pids: HashedSet::get(&mut columns, max, FALSE_PIDS_ONE_IN)?,
         };
         columns.end()?;
         Ok(skip)
@@ -254,7 +254,8 @@ fn read_summary(reader: &mut Reader<'_>) -> Result<Summary, DecodeError> {
         |number: u64, max: u64, what| if number <= max { Ok(number) } else { Err(DecodeError::OverLimit(what)) };
     let frames = reader.u32("frames")?;
     limited(frames.into(), BLOCK_FRAMES_MAX as u64, "frames")?;
-    let rows = reader.u32("rows")?;
+    let processes = reader.u32("processes")?;
+    let rows = processes.checked_add(reader.u32("rows")?).ok_or(DecodeError::OverLimit("rows"))?;
     limited(rows.into(), BLOCK_ROWS_MAX as u64, "rows")?;
     let process_samples = limited(reader.varint()?, BLOCK_SAMPLES_MAX, "process samples")?;
     let time_min = reader.zigzag()?;
@@ -267,6 +268,7 @@ fn read_summary(reader: &mut Reader<'_>) -> Result<Summary, DecodeError> {
         first_sequence,
         last_sequence: first_sequence.checked_add(span).ok_or(DecodeError::OverLimit("a sequence"))?,
         frames,
+        processes,
         rows,
         process_samples,
         epoch: reader.u32("an epoch")?,
@@ -287,10 +289,50 @@ pub(super) fn head_sections(lives: &Lives, effort: Effort) -> [Vec<u8>; HEAD_SEC
 fn timeline_section(lives: &Lives, effort: Effort) -> Vec<u8> {
     let mut columns = ColumnWriter::new(effort);
     let times: Vec<u64> = lives.times.iter().map(|time| time.as_ms().cast_unsigned()).collect();
-    columns.put(&differences(&differences(&times)));
+    put_times(&mut columns, &times);
     let sequences: Vec<u64> = lives.sequences.iter().map(|sequence| u64::from(*sequence)).collect();
-    columns.put(&differences(&sequences));
+    put_steps(&mut columns, &sequences);
     columns.finish()
+}
+
+/// A clock's own jitter is smaller than the differences between its readings: times are what they differ by from the times
+/// that a steady pace would have made, as long as that is shorter.
+fn put_times(columns: &mut ColumnWriter, times: &[u64]) {
+    let steps: Vec<u64> = times.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    let mut sorted = steps.clone();
+    let middle = sorted.len() / 2;
+    let pace = if sorted.is_empty() { 0 } else { *sorted.select_nth_unstable(middle).1 };
+    let first = times.first().copied().unwrap_or_default();
+    let steady = |index: u64| first.wrapping_add(pace.wrapping_mul(index));
+    let from_pace: Vec<u64> =
+        (0..).zip(times).map(|(index, time)| difference(steady(index), *time)).collect();
+    let from_before: Vec<u64> = steps.iter().map(|step| difference(pace, *step)).collect();
+    let is_steady = cost(&from_pace) < cost(&from_before);
+    put_varint(columns.loose(), first);
+    put_varint(columns.loose(), pace);
+    columns.loose().push(u8::from(is_steady));
+    columns.put(if is_steady { &from_pace } else { &from_before });
+}
+
+fn get_times(columns: &mut ColumnReader<'_>, count: usize) -> Result<Vec<Timestamp>, DecodeError> {
+    let first = columns.loose().varint()?;
+    let pace = columns.loose().varint()?;
+    let is_steady = match columns.loose().u8()? {
+        0 => false,
+        1 => true,
+        _ => return Err(DecodeError::Invalid("the kind of times")),
+    };
+    let differences = columns.get(if is_steady { count } else { count.saturating_sub(1) })?;
+    let time = |time: u64| Timestamp::from_ms(time.cast_signed());
+    if is_steady {
+        let steady = |index: u64| first.wrapping_add(pace.wrapping_mul(index));
+        return Ok((0..).zip(differences).map(|(index, step)| time(sum(steady(index), step))).collect());
+    }
+    let steps = differences.into_iter().scan(first, |before, step| {
+        *before = before.wrapping_add(sum(pace, step));
+        Some(*before)
+    });
+    Ok(std::iter::once(first).chain(steps).take(count).map(time).collect())
 }
 
 fn series_section(lives: &Lives, effort: Effort) -> Vec<u8> {
@@ -309,11 +351,12 @@ fn skip_section(lives: &Lives, effort: Effort) -> Vec<u8> {
     let descriptions = || rows.clone().chain(lives.brief.iter().map(|brief| &brief.what.description));
     let pids: Vec<[u8; 4]> = descriptions().map(|description| description.identity.pid.to_le_bytes()).collect();
     let skip = Skip {
-        names: HashedSet::of(descriptions().map(|description| description.name.as_bytes())),
+        names: HashedSet::of(descriptions().map(|description| description.name.as_bytes()), FALSE_ONE_IN),
         users: HashedSet::of(
             descriptions().filter_map(|description| description.user.as_ref()).map(|user| user.as_bytes()),
+            FALSE_ONE_IN,
         ),
-        pids: HashedSet::of(pids.iter().map(<[u8; 4]>::as_slice)),
+        pids: HashedSet::of(pids.iter().map(<[u8; 4]>::as_slice), FALSE_PIDS_ONE_IN),
     };
     let mut columns = ColumnWriter::new(effort);
     for set in [&skip.names, &skip.users, &skip.pids] {

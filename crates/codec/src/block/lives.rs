@@ -13,19 +13,22 @@ use crate::{Frame, FrameKind, HostState};
 
 const NOBODY: u32 = u32::MAX;
 
-/// A process under one description.
+/// A process under one description. One that goes on under another has a row for each, one after the other.
 pub(super) struct Life {
     pub(super) description: Arc<Description>,
     pub(super) first: u32,
     pub(super) frames: u32,
     pub(super) end: Option<End>,
-    /// Its sample in its first frame.
+    /// The row of the process's first description: its own, or an earlier one.
+    pub(super) head: u32,
+    /// Its sample in its first frame; of no meaning where it is not the head.
     pub(super) initial: Sample,
 }
 
 /// A metric of a process took another value.
 #[derive(Clone, Copy)]
 pub(super) struct Change {
+    /// The head of the process.
     pub(super) row: u32,
     pub(super) frame: u32,
     pub(super) value: u64,
@@ -37,7 +40,8 @@ pub(super) struct At<T> {
     pub(super) what: T,
 }
 
-/// A run of frames, turned on its side.
+/// A run of frames, turned on its side. Rows stand by the first frame, start and pid of their process; those of the same
+/// process follow each other.
 #[derive(Default)]
 pub(super) struct Lives {
     pub(super) rows: Vec<Life>,
@@ -118,8 +122,8 @@ impl Replay {
     fn first(&mut self, frame: &Frame) -> Result<(), SealError> {
         self.state.apply(frame)?;
         for ended in self.state.ended() {
-            let (description, initial) = (Arc::clone(&ended.description), Sample::ABSENT);
-            self.lives.rows.push(Life { description, first: 0, frames: 0, end: Some(ended.end), initial });
+            let row = self.lives.begin(0, &ended.description, &Sample::ABSENT);
+            self.lives.close(row, 0, Some(ended.end));
         }
         for (slot, description, sample) in self.state.occupied() {
             seat(&mut self.row_of_slot, slot, self.lives.begin(0, description, sample));
@@ -137,7 +141,7 @@ impl Replay {
         }
         for (changes, into) in frame.changes.iter().zip(&mut self.lives.changes) {
             for (slot, value) in changes.slots.iter().zip(&changes.values) {
-                let row = self.row_of_slot[*slot as usize];
+                let row = self.lives.rows[self.row_of_slot[*slot as usize] as usize].head;
                 if self.lives.rows[row as usize].first != index {
                     into.push(Change { row, frame: index, value: *value });
                 }
@@ -153,9 +157,10 @@ impl Replay {
             if self.lives.rows[old as usize].description == *description {
                 return;
             }
-            self.lives.close(old, index, None);
+            seat(&mut self.row_of_slot, slot, self.lives.go_on(old, index, description));
+        } else {
+            seat(&mut self.row_of_slot, slot, self.lives.begin(index, description, sample));
         }
-        seat(&mut self.row_of_slot, slot, self.lives.begin(index, description, sample));
     }
 
     /// A keyframe in the middle: who is there before and after it goes on, in whatever slot.
@@ -169,22 +174,27 @@ impl Replay {
         let old_rows = std::mem::take(&mut self.row_of_slot);
         for (slot, description, sample) in self.state.occupied() {
             let known = before.get(&description.identity.pid);
-            let known = known.filter(|(row, _)| self.lives.rows[*row as usize].description == *description);
+            let known = known.filter(|(row, _)| goes_on(&self.lives.rows[*row as usize].description, description));
             let row = match known {
-                Some((row, before)) => {
-                    self.lives.change(*row, index, before, sample);
-                    *row
-                }
+                Some((row, before)) => self.lives.meet_again(*row, index, description, before, sample),
                 None => self.lives.begin(index, description, sample),
             };
             seat(&mut self.row_of_slot, slot, row);
         }
-        let mut lives: Vec<u32> = self.row_of_slot.clone();
-        lives.sort_unstable();
-        for row in old_rows.into_iter().filter(|row| *row != NOBODY && lives.binary_search(row).is_err()) {
-            self.lives.close(row, index, None);
+        for row in old_rows.into_iter().filter(|row| *row != NOBODY) {
+            let is_still_open = self.lives.rows[row as usize].frames == OPEN;
+            if is_still_open && !self.lives_on(row) {
+                self.lives.close(row, index, None);
+            }
         }
         Ok(())
+    }
+
+    /// Whether the process of an open row is in the state.
+    fn lives_on(&self, row: u32) -> bool {
+        let pid = self.lives.rows[row as usize].description.identity.pid;
+        let slot = self.state.slot_of_pid(pid);
+        slot.and_then(|slot| self.row_of_slot.get(slot as usize)) == Some(&row)
     }
 }
 
@@ -203,8 +213,29 @@ impl Lives {
     fn begin(&mut self, first: u32, description: &Arc<Description>, initial: &Sample) -> u32 {
         let row = u32::try_from(self.rows.len()).unwrap_or(NOBODY);
         let description = Arc::clone(description);
-        self.rows.push(Life { description, first, frames: OPEN, end: None, initial: *initial });
+        self.rows.push(Life { description, first, frames: OPEN, end: None, head: row, initial: *initial });
         row
+    }
+
+    /// The process of a row goes on under another description.
+    fn go_on(&mut self, old: u32, index: u32, description: &Arc<Description>) -> u32 {
+        self.close(old, index, None);
+        let row = self.begin(index, description, &Sample::ABSENT);
+        self.rows[row as usize].head = self.rows[old as usize].head;
+        row
+    }
+
+    /// A keyframe has a process that was there before it.
+    fn meet_again(
+        &mut self,
+        old: u32,
+        index: u32,
+        description: &Arc<Description>,
+        before: &Sample,
+        after: &Sample,
+    ) -> u32 {
+        self.change(self.rows[old as usize].head, index, before, after);
+        if self.rows[old as usize].description == *description { old } else { self.go_on(old, index, description) }
     }
 
     fn close(&mut self, row: u32, index: u32, end: Option<End>) {
@@ -232,7 +263,8 @@ impl Lives {
         let mut order: Vec<u32> = (0..).take(self.rows.len()).collect();
         order.sort_by_key(|row| {
             let life = &self.rows[*row as usize];
-            (life.first, life.description.identity.start, life.description.identity.pid)
+            let head = &self.rows[life.head as usize];
+            (head.first, head.description.identity.start, head.description.identity.pid, life.head, life.first)
         });
         let mut place = vec![0; order.len()];
         for (new, old) in (0..).zip(&order) {
@@ -240,10 +272,18 @@ impl Lives {
         }
         let mut rows: Vec<Option<Life>> = std::mem::take(&mut self.rows).into_iter().map(Some).collect();
         self.rows = order.iter().filter_map(|row| rows[*row as usize].take()).collect();
+        for life in &mut self.rows {
+            life.head = place[life.head as usize];
+        }
         for changes in &mut self.changes {
             *changes = by_row(changes, &place);
         }
     }
+}
+
+/// Whether a keyframe's process is the one that was there: the rule of [`HostState::advance`].
+fn goes_on(before: &Description, now: &Description) -> bool {
+    before.identity == now.identity && (now.identity.start.is_some() || before.name == now.name)
 }
 
 /// Changes that stand by frame, in the order of their rows' new places.

@@ -1,22 +1,28 @@
-//! One metric of all processes: for each row its first value and where it changed to what, all rows end to end.
+//! One metric of all processes: for each process its first value and where it changed to what, all processes end to end.
+//!
+//! CPU and IO are 0 most of the time and 0 again after they were not: where that is shorter, only what is not 0 is
+//! written ("pulses").
 
-use procession_model::{Metric, ProcessState, Sample};
+use procession_model::{Metric, ProcessState};
 
 use super::BLOCK_SAMPLES_MAX;
 use super::column::{ColumnBytes, ColumnReader, ColumnWriter};
 use super::dictionary::{Dictionary, NewStrings};
 use super::lives::{Change, Life};
-use super::scale::{Scale, bits, difference, sum};
+use super::row::{Phase, RowSeries, processes};
+use super::scale::{Scale, ZERO, cost, difference, sum};
 use crate::DecodeError;
 
 /// States from here on are written as this plus the number of their name.
 const FIRST_NAMED_STATE: u64 = ProcessState::FIRST_OTHER as u64;
 
-/// Where rows begin and how long they are: what the metric sections are read with.
-#[derive(Clone, Copy)]
-pub(super) struct Extent {
-    pub(super) first: u32,
-    pub(super) frames: u32,
+/// A process of a block, whatever its descriptions.
+struct Lifetime {
+    first: u32,
+    /// The first frame that does not have it any more.
+    after: u32,
+    /// Its values: the first one at `first`.
+    entries: Vec<(u32, u64)>,
 }
 
 /// Writes a metric; nothing if no process has it.
@@ -27,48 +33,89 @@ pub(super) fn put_metric(
     rows: &[Life],
     changes: &[Change],
 ) {
-    let mut writable = |value| if metric == Metric::State { named_state(strings, value) } else { value };
-    let initial: Vec<u64> = rows.iter().map(|row| writable(row.initial.raw()[metric.index()])).collect();
-    let changes: Vec<Change> =
-        changes.iter().map(|change| Change { value: writable(change.value), ..*change }).collect();
-    if changes.is_empty() && initial.iter().all(|value| *value == Metric::ABSENT) {
+    let mut lifetimes = lifetimes(metric, rows, changes);
+    if metric == Metric::State {
+        for (_, value) in lifetimes.iter_mut().flat_map(|lifetime| &mut lifetime.entries) {
+            *value = named_state(strings, *value);
+        }
+    }
+    let values = || lifetimes.iter().flat_map(|lifetime| lifetime.entries.iter().map(|(_, value)| *value));
+    if values().all(|value| value == Metric::ABSENT) {
         return;
     }
-    let values = initial.iter().copied().chain(changes.iter().map(|change| change.value));
-    let mut scale = Scale { shift: Scale::shift_of(values), is_delta: false };
-    let mut counts = vec![0; rows.len()];
-    for change in &changes {
-        counts[change.row as usize] += 1;
+    let mut scale = Scale::of(values());
+    for (_, value) in lifetimes.iter_mut().flat_map(|lifetime| &mut lifetime.entries) {
+        *value = scale.scaled(*value);
     }
-    let (gaps, absolute, differences) = flatten(rows, &initial, &changes, scale);
-    let cost = |numbers: &[u64]| numbers.iter().map(|number| bits(*number)).sum::<u64>();
+    scale.is_pulses = lifetimes.iter().map(pulse_count).sum::<u64>() <= changes.len() as u64;
+    if scale.is_pulses {
+        for lifetime in &mut lifetimes {
+            lifetime.entries = pulses(lifetime);
+        }
+    }
+    put_lifetimes(columns, scale, &lifetimes);
+}
+
+fn lifetimes(metric: Metric, rows: &[Life], changes: &[Change]) -> Vec<Lifetime> {
+    let mut lifetimes: Vec<Lifetime> = Vec::new();
+    let mut changes = changes.iter().peekable();
+    for (index, row) in (0..).zip(rows) {
+        let after = row.first + row.frames;
+        match lifetimes.last_mut().filter(|_| row.head != index) {
+            Some(lifetime) => lifetime.after = after,
+            None if row.frames == 0 => continue,
+            None => {
+                let mut entries = vec![(row.first, row.initial.raw()[metric.index()])];
+                while let Some(change) = changes.next_if(|change| change.row == index) {
+                    entries.push((change.frame, change.value));
+                }
+                lifetimes.push(Lifetime { first: row.first, after, entries });
+            }
+        }
+    }
+    lifetimes
+}
+
+/// The entries with the frames in which each of them holds.
+fn stretches(lifetime: &Lifetime) -> impl Iterator<Item = (std::ops::Range<u32>, u64)> + '_ {
+    let ends = lifetime.entries.iter().skip(1).map(|(frame, _)| *frame).chain([lifetime.after]);
+    lifetime.entries.iter().zip(ends).map(|((frame, value), end)| (*frame..end, *value))
+}
+
+fn pulse_count(lifetime: &Lifetime) -> u64 {
+    stretches(lifetime).filter(|(_, value)| *value != ZERO).map(|(frames, _)| frames.len() as u64).sum()
+}
+
+fn pulses(lifetime: &Lifetime) -> Vec<(u32, u64)> {
+    stretches(lifetime)
+        .filter(|(_, value)| *value != ZERO)
+        .flat_map(|(frames, value)| frames.map(move |frame| (frame, value)))
+        .collect()
+}
+
+fn put_lifetimes(columns: &mut ColumnWriter, mut scale: Scale, lifetimes: &[Lifetime]) {
+    let (mut first_values, mut counts, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut absolute, mut differences) = (Vec::new(), Vec::new());
+    for lifetime in lifetimes {
+        let (mut next, mut before, mut entries) = (lifetime.first, ZERO, &lifetime.entries[..]);
+        if !scale.is_pulses && let Some(((frame, value), rest)) = entries.split_first() {
+            first_values.push(*value);
+            (next, before, entries) = (frame + 1, *value, rest);
+        }
+        counts.push(entries.len() as u64);
+        for (frame, value) in entries {
+            gaps.push(u64::from(frame - next));
+            absolute.push(*value);
+            differences.push(difference(before, *value));
+            (next, before) = (frame + 1, *value);
+        }
+    }
     scale.is_delta = cost(&differences) < cost(&absolute);
-    columns.loose().push(scale.byte());
-    let seen = rows.iter().zip(&initial).filter(|(row, _)| row.frames > 0);
-    columns.put(&seen.map(|(_, value)| scale.shifted(*value)).collect::<Vec<_>>());
+    scale.put(columns.loose());
+    columns.put(&first_values);
     columns.put(&counts);
     columns.put(&gaps);
     columns.put(if scale.is_delta { &differences } else { &absolute });
-}
-
-/// For each change the frames since the one before, less one; its value; and the value's difference from the one before.
-fn flatten(rows: &[Life], initial: &[u64], changes: &[Change], scale: Scale) -> (Vec<u64>, Vec<u64>, Vec<u64>) {
-    let mut gaps = Vec::with_capacity(changes.len());
-    let mut absolute = Vec::with_capacity(changes.len());
-    let mut differences = Vec::with_capacity(changes.len());
-    let mut before: Option<(u32, u32, u64)> = None;
-    for change in changes {
-        let (frame, value) = match before {
-            Some((row, frame, value)) if row == change.row => (frame, value),
-            _ => (rows[change.row as usize].first, scale.shifted(initial[change.row as usize])),
-        };
-        let shifted = scale.shifted(change.value);
-        gaps.push(u64::from(change.frame - frame - 1));
-        absolute.push(shifted);
-        differences.push(difference(value, shifted));
-        before = Some((change.row, change.frame, shifted));
-    }
-    (gaps, absolute, differences)
 }
 
 fn named_state(strings: &mut NewStrings<'_>, value: u64) -> u64 {
@@ -97,29 +144,12 @@ pub(super) struct MetricTable {
     values: Vec<u64>,
 }
 
-/// What one metric of one row was: at each of `frames` it became the value beside it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RowSeries<'a> {
-    /// Frame indices, ascending; the first is the row's first frame. Empty if no process of the block has the metric.
-    pub frames: &'a [u32],
-    /// Values, [`Metric::ABSENT`] where not known.
-    pub values: &'a [u64],
-}
-
-impl RowSeries<'_> {
-    /// The value in a frame of the row.
-    pub fn at(&self, frame: u32) -> u64 {
-        let after = self.frames.partition_point(|at| *at <= frame);
-        after.checked_sub(1).and_then(|index| self.values.get(index)).copied().unwrap_or(Metric::ABSENT)
-    }
-}
-
 impl MetricTable {
     /// Reads what [`put_metric`] wrote.
     pub(super) fn read(
         section: &[u8],
         metric: Metric,
-        rows: &[Extent],
+        phases: &[Phase],
         dictionary: &Dictionary,
     ) -> Result<Self, DecodeError> {
         if section.is_empty() {
@@ -127,8 +157,7 @@ impl MetricTable {
         }
         let bytes = ColumnBytes::new(section)?;
         let mut columns = bytes.reader();
-        let scale = Scale::from_byte(columns.loose().u8()?)?;
-        let mut table = Self::read_columns(&mut columns, scale, rows)?;
+        let mut table = Self::read_columns(&mut columns, phases)?;
         columns.end()?;
         if metric == Metric::State {
             for value in &mut table.values {
@@ -138,33 +167,34 @@ impl MetricTable {
         Ok(table)
     }
 
-    fn read_columns(columns: &mut ColumnReader<'_>, scale: Scale, rows: &[Extent]) -> Result<Self, DecodeError> {
-        let initial = columns.get(rows.iter().filter(|row| row.frames > 0).count())?;
-        let counts = columns.get(rows.len())?;
-        let count = counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
-        let count = count.filter(|count| *count <= BLOCK_SAMPLES_MAX).ok_or(DecodeError::OverLimit("changes"))?;
-        let count = usize::try_from(count).map_err(|_| DecodeError::OverLimit("changes"))?;
-        let mut gaps = columns.get(count)?.into_iter();
-        let mut numbers = columns.get(count)?.into_iter();
-        let mut initial = initial.into_iter();
-        let mut table = Self::with_capacity(rows.len(), count + rows.len());
-        for (row, count) in rows.iter().zip(counts) {
-            table.starts.push(u32::try_from(table.frames.len()).unwrap_or(u32::MAX));
-            if row.frames == 0 {
+    fn read_columns(columns: &mut ColumnReader<'_>, phases: &[Phase]) -> Result<Self, DecodeError> {
+        let scale = Scale::get(columns)?;
+        let seen = processes(phases).filter(|phases| phases[0].frames > 0).count();
+        let mut first_values = columns.get(if scale.is_pulses { 0 } else { seen })?.into_iter();
+        let mut counts = columns.get(seen)?.into_iter();
+        let total = counts.clone().try_fold(0_u64, u64::checked_add).filter(|total| *total <= BLOCK_SAMPLES_MAX);
+        let total = total.and_then(|total| usize::try_from(total).ok()).ok_or(DecodeError::OverLimit("changes"))?;
+        let gaps = columns.get(total)?;
+        let numbers = columns.get(total)?;
+        let mut entries = gaps.into_iter().zip(numbers);
+        let mut table = Self::with_capacity(phases.len(), total + phases.len());
+        for phases in processes(phases) {
+            if phases[0].frames == 0 {
+                table.begin_row();
                 continue;
             }
-            let mut frame = row.first;
-            let mut number = initial.next().ok_or(DecodeError::Truncated)?;
-            table.push(frame, scale.unshifted(number));
-            for (gap, next) in (&mut gaps).zip(&mut numbers).take(usize::try_from(count).unwrap_or(0)) {
-                let next_frame = gap.checked_add(u64::from(frame) + 1).and_then(|frame| u32::try_from(frame).ok());
-                let in_row = next_frame.filter(|frame| frame - row.first < row.frames);
-                frame = in_row.ok_or(DecodeError::Invalid("the frame of a change"))?;
-                number = if scale.is_delta { sum(number, next) } else { next };
-                table.push(frame, scale.unshifted(number));
+            let count = counts.next().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+            let mut walk = Walk::new(scale, phases);
+            if let Some(number) = first_values.next() {
+                walk.take(&mut table, 0, number)?;
             }
+            for (gap, number) in entries.by_ref().take(count) {
+                let number = if scale.is_delta { sum(walk.number, number) } else { number };
+                walk.take(&mut table, gap, number)?;
+            }
+            walk.finish(&mut table);
         }
-        table.starts.push(u32::try_from(table.frames.len()).unwrap_or(u32::MAX));
+        table.begin_row();
         Ok(table)
     }
 
@@ -174,6 +204,10 @@ impl MetricTable {
             frames: Vec::with_capacity(entries),
             values: Vec::with_capacity(entries),
         }
+    }
+
+    fn begin_row(&mut self) {
+        self.starts.push(u32::try_from(self.frames.len()).unwrap_or(u32::MAX));
     }
 
     fn push(&mut self, frame: u32, value: u64) {
@@ -192,46 +226,68 @@ impl MetricTable {
     }
 }
 
-/// Walks along a row, frame by frame.
-#[derive(Clone, Debug)]
-pub struct RowSamples<'a> {
-    series: [RowSeries<'a>; Metric::COUNT],
-    sample: Sample,
+/// Walks along the entries of a process and lays them out over its rows.
+struct Walk<'a> {
+    scale: Scale,
+    /// The rows that have not begun.
+    phases: &'a [Phase],
+    after: u32,
+    /// The frame after the last entry, and its number.
     next: u32,
-    end: u32,
+    number: u64,
+    /// The number that the table has last.
+    laid: Option<u64>,
 }
 
-impl<'a> RowSamples<'a> {
-    pub(super) fn new(series: [RowSeries<'a>; Metric::COUNT], extent: Extent) -> Self {
-        Self { series, sample: Sample::ABSENT, next: extent.first, end: extent.first + extent.frames }
+impl<'a> Walk<'a> {
+    fn new(scale: Scale, phases: &'a [Phase]) -> Self {
+        let after = phases.last().map_or(0, Phase::after);
+        let first = phases.first().map_or(0, |phase| phase.first);
+        Self { scale, phases, after, next: first, number: ZERO, laid: None }
     }
-}
 
-impl Iterator for RowSamples<'_> {
-    type Item = (u32, Sample);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let frame = self.next;
-        if frame >= self.end {
-            return None;
+    /// The next entry, so many frames after the one before it.
+    fn take(&mut self, table: &mut MetricTable, gap: u64, number: u64) -> Result<(), DecodeError> {
+        let frame = gap.checked_add(u64::from(self.next)).and_then(|frame| u32::try_from(frame).ok());
+        let frame = frame.filter(|frame| *frame < self.after).ok_or(DecodeError::Invalid("the frame of a change"))?;
+        if self.scale.is_pulses && frame > self.next {
+            self.lay(table, self.next, ZERO);
         }
-        self.next += 1;
-        for (series, value) in self.series.iter_mut().zip(self.sample.raw_mut()) {
-            if let (Some((at, frames)), Some((new, values))) =
-                (series.frames.split_first(), series.values.split_first())
-                && *at == frame
-            {
-                *value = *new;
-                *series = RowSeries { frames, values };
+        self.lay(table, frame, number);
+        (self.next, self.number) = (frame + 1, number);
+        Ok(())
+    }
+
+    fn finish(mut self, table: &mut MetricTable) {
+        if self.scale.is_pulses && self.next < self.after {
+            self.lay(table, self.next, ZERO);
+        }
+        self.begin_phases(table, self.after);
+    }
+
+    fn lay(&mut self, table: &mut MetricTable, frame: u32, number: u64) {
+        if self.laid == Some(number) {
+            return;
+        }
+        self.begin_phases(table, frame);
+        while self.phases.first().is_some_and(|phase| phase.first == frame) {
+            table.begin_row();
+            self.phases = &self.phases[1..];
+        }
+        table.push(frame, self.scale.unscaled(number));
+        self.laid = Some(number);
+    }
+
+    /// Rows that begin before a frame, in the middle of a stretch: their first value is the one that goes on.
+    fn begin_phases(&mut self, table: &mut MetricTable, frame: u32) {
+        while let Some((phase, rest)) = self.phases.split_first()
+            && phase.first < frame
+        {
+            table.begin_row();
+            if let Some(number) = self.laid {
+                table.push(phase.first, self.scale.unscaled(number));
             }
+            self.phases = rest;
         }
-        Some((frame, self.sample))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.end - self.next) as usize;
-        (left, Some(left))
     }
 }
-
-impl ExactSizeIterator for RowSamples<'_> {}

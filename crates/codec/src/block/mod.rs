@@ -7,19 +7,22 @@
 mod column;
 mod descriptions;
 mod dictionary;
+mod ends;
+mod fields;
 mod happenings;
 mod head;
 mod lives;
 mod metrics;
 mod open;
+mod row;
 mod scale;
 mod seal;
 mod skip;
 
 pub use dictionary::Dictionary;
 pub use head::{Head, Series, Summary, Timeline};
-pub use metrics::{RowSamples, RowSeries};
-pub use open::{Block, Row};
+pub use open::Block;
+pub use row::{Row, RowSamples, RowSeries};
 pub use seal::{Effort, SealError, Sealed, seal};
 pub use skip::Skip;
 

@@ -3,44 +3,18 @@
 use std::sync::Arc;
 
 use procession_model::{
-    Brief, Description, End, Ended, FieldError, HostFacts, HostSample, Loss, Metric, Process, Sample, Snapshot,
+    Brief, Ended, FieldError, HostFacts, HostSample, Loss, Metric, Process, Sample, Snapshot,
     Timestamp,
 };
 
 use super::column::ColumnBytes;
-use super::descriptions::{KnownStrings, get_descriptions, get_ends};
 use super::dictionary::Dictionary;
+use super::fields::KnownStrings;
 use super::happenings::Happenings;
 use super::head::{HAPPENINGS, Head, METRICS, ROWS, Series, Summary, Timeline};
-use super::metrics::{Extent, MetricTable, RowSamples, RowSeries};
-use super::seal::ROW_ENDED;
+use super::metrics::MetricTable;
+use super::row::{Phase, Row, RowSamples, RowSeries, read_rows};
 use crate::DecodeError;
-
-/// A process under one description.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// What stays fixed of it.
-    pub description: Arc<Description>,
-    /// The first frame that has it, by index.
-    pub first: u32,
-    /// How many frames have it; 0 for one that ended in the first frame of the block, and so is in no snapshot of it.
-    pub frames: u32,
-    /// How it ended, if it did, in the frame after its last. Without an end it is still there in the last frame, or went on
-    /// under another description, or a keyframe did not have it any more.
-    pub end: Option<End>,
-}
-
-impl Row {
-    /// The first frame that does not have it any more, by index.
-    pub const fn after(&self) -> u32 {
-        self.first + self.frames
-    }
-
-    /// Whether a frame has it.
-    pub const fn is_in(&self, frame: u32) -> bool {
-        self.first <= frame && frame < self.after()
-    }
-}
 
 /// A block, opened.
 pub struct Block {
@@ -69,11 +43,12 @@ impl Block {
         let mut strings = KnownStrings::new(dictionary, summary.strings_before);
         let rows = read_rows(head.body_section(body, ROWS)?, &summary, &timeline, &mut strings)?;
         let happenings = read_happenings(head.body_section(body, HAPPENINGS)?, &timeline, &mut strings)?;
-        let extents: Vec<Extent> = rows.iter().map(|row| Extent { first: row.first, frames: row.frames }).collect();
+        let phase = |row: &Row| Phase { first: row.first, frames: row.frames, goes_on: row.goes_on };
+        let phases: Vec<Phase> = rows.iter().map(phase).collect();
         let mut metrics: [MetricTable; Metric::COUNT] = Default::default();
         for metric in Metric::ALL {
             let section = head.body_section(body, METRICS + metric.index())?;
-            metrics[metric.index()] = MetricTable::read(section, metric, &extents, dictionary)?;
+            metrics[metric.index()] = MetricTable::read(section, metric, &phases, dictionary)?;
         }
         let mut by_pid: Vec<u32> = (0..summary.rows).collect();
         by_pid.sort_by_key(|row| rows[*row as usize].description.identity);
@@ -100,7 +75,7 @@ impl Block {
         self.timeline.sequences.binary_search(&sequence).ok().and_then(|index| u32::try_from(index).ok())
     }
 
-    /// All rows, in the order of their first frames.
+    /// All rows, those of the same process next to each other, processes in the order of their first frames.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
@@ -127,15 +102,12 @@ impl Block {
 
     /// All samples of a row, frame by frame.
     pub fn samples(&self, row: usize) -> RowSamples<'_> {
-        let extent = self
-            .rows
-            .get(row)
-            .map_or(Extent { first: 0, frames: 0 }, |row| Extent { first: row.first, frames: row.frames });
+        let (first, after) = self.rows.get(row).map_or((0, 0), |row| (row.first, row.after()));
         let mut series = [RowSeries::default(); Metric::COUNT];
         for (series, table) in series.iter_mut().zip(&self.metrics) {
             *series = table.row(row);
         }
-        RowSamples::new(series, extent)
+        RowSamples::new(series, first, after)
     }
 
     /// What was known of the host at a frame.
@@ -189,50 +161,6 @@ impl Block {
             field_errors: self.field_errors(frame).to_vec(),
         })
     }
-}
-
-fn read_rows(
-    section: &[u8],
-    summary: &Summary,
-    timeline: &Timeline,
-    strings: &mut KnownStrings<'_>,
-) -> Result<Vec<Row>, DecodeError> {
-    const INVALID: DecodeError = DecodeError::Invalid("the extent of a row");
-    let bytes = ColumnBytes::new(section)?;
-    let mut columns = bytes.reader();
-    let count = summary.rows as usize;
-    let mut firsts = columns.get_u32(count)?;
-    let mut before = 0_u32;
-    for first in &mut firsts {
-        before = before.checked_add(*first).filter(|first| *first < summary.frames).ok_or(INVALID)?;
-        *first = before;
-    }
-    let missing = columns.get_u32(count)?;
-    let ended = columns.get(count)?;
-    let mut afters = Vec::with_capacity(count);
-    let mut samples = 0_u64;
-    for (first, missing) in firsts.iter().zip(missing) {
-        let after = summary.frames.checked_sub(missing).filter(|after| after >= first).ok_or(INVALID)?;
-        samples += u64::from(after - first);
-        afters.push(after);
-    }
-    if samples != summary.process_samples {
-        return Err(DecodeError::Invalid("the number of process samples"));
-    }
-    let ended_afters = afters.iter().zip(&ended).filter(|(_, ended)| **ended == ROW_ENDED).map(|(after, _)| *after);
-    let told: Option<Vec<Timestamp>> = ended_afters.map(|after| timeline.times.get(after as usize).copied()).collect();
-    let mut ends = get_ends(&mut columns, &told.ok_or(INVALID)?)?.into_iter();
-    let descriptions = get_descriptions(&mut columns, strings, count)?;
-    columns.end()?;
-    let rows = descriptions.into_iter().zip(firsts).zip(afters).zip(ended);
-    Ok(rows
-        .map(|(((description, first), after), ended)| Row {
-            description: Arc::new(description),
-            first,
-            frames: after - first,
-            end: if ended == ROW_ENDED { ends.next() } else { None },
-        })
-        .collect())
 }
 
 fn read_happenings(

@@ -1,47 +1,79 @@
-//! Values made small before they become a column: common trailing zero bits shifted out, "not known" as 0, and differences
-//! in place of values where those have fewer bits.
+//! Values made small before they become a column: divided by what divides them all, "not known" as 0, and differences in place
+//! of values where those have fewer bits.
 
 use procession_model::Metric;
 
 use crate::DecodeError;
-use crate::bytes::{unzigzag, zigzag};
+use crate::bytes::{put_varint, unzigzag, zigzag};
 
 use super::column::{ColumnReader, ColumnWriter};
 
 /// How values were made small.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scale {
-    pub(super) shift: u8,
+    /// What divides all values: a page of memory, a tick of CPU.
+    pub(super) divisor: u64,
     pub(super) is_delta: bool,
+    /// Only what is not 0 is written, and where.
+    pub(super) is_pulses: bool,
 }
 
-const DELTA: u8 = 1 << 6;
+const DELTA: u8 = 1;
+const PULSES: u8 = 1 << 1;
+
+/// The scaled number of the value 0.
+pub(super) const ZERO: u64 = 1;
 
 impl Scale {
-    /// How many of the lowest bits are 0 in all values.
-    pub(super) fn shift_of(values: impl Iterator<Item = u64>) -> u8 {
-        let bits = values.filter(|value| *value != Metric::ABSENT).fold(0, |bits, value| bits | value);
-        if bits == 0 { 0 } else { bits.trailing_zeros().to_le_bytes()[0] }
+    /// For these values.
+    pub(super) fn of(values: impl Iterator<Item = u64>) -> Self {
+        let known = values.filter(|value| *value != Metric::ABSENT);
+        Self { divisor: greatest_divisor(known).max(1), is_delta: false, is_pulses: false }
     }
 
-    /// A value without its shift; 0 for one that is not known.
-    pub(super) const fn shifted(self, value: u64) -> u64 {
-        if value == Metric::ABSENT { 0 } else { (value >> self.shift) + 1 }
+    /// A value by what divides it, and one more; 0 for one that is not known.
+    pub(super) const fn scaled(self, value: u64) -> u64 {
+        if value == Metric::ABSENT { 0 } else { value / self.divisor + 1 }
     }
 
     /// The other way.
-    pub(super) const fn unshifted(self, number: u64) -> u64 {
-        if number == 0 { Metric::ABSENT } else { (number - 1) << self.shift }
+    pub(super) const fn unscaled(self, number: u64) -> u64 {
+        if number == 0 { Metric::ABSENT } else { (number - 1).wrapping_mul(self.divisor) }
     }
 
-    pub(super) const fn byte(self) -> u8 {
-        self.shift | if self.is_delta { DELTA } else { 0 }
+    pub(super) fn put(self, out: &mut Vec<u8>) {
+        out.push(if self.is_delta { DELTA } else { 0 } | if self.is_pulses { PULSES } else { 0 });
+        put_varint(out, self.divisor);
     }
 
-    pub(super) const fn from_byte(byte: u8) -> Result<Self, DecodeError> {
-        let scale = Self { shift: byte & !DELTA, is_delta: byte & DELTA != 0 };
-        if scale.shift < 64 { Ok(scale) } else { Err(DecodeError::Invalid("a scale")) }
+    pub(super) fn get(columns: &mut ColumnReader<'_>) -> Result<Self, DecodeError> {
+        let flags = columns.loose().u8()?;
+        let divisor = columns.loose().varint()?;
+        if flags & !(DELTA | PULSES) != 0 || divisor == 0 {
+            return Err(DecodeError::Invalid("a scale"));
+        }
+        Ok(Self { divisor, is_delta: flags & DELTA != 0, is_pulses: flags & PULSES != 0 })
     }
+}
+
+fn greatest_divisor(values: impl Iterator<Item = u64>) -> u64 {
+    let mut divisor = 0;
+    for value in values {
+        if divisor == 1 {
+            break;
+        }
+        if divisor == 0 || value % divisor != 0 {
+            divisor = greatest_common_divisor(divisor, value);
+        }
+    }
+    divisor
+}
+
+const fn greatest_common_divisor(mut one: u64, mut other: u64) -> u64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }
 
 /// How a number differs from the one before it.
@@ -54,9 +86,9 @@ pub(super) const fn sum(before: u64, difference: u64) -> u64 {
     before.wrapping_add(unzigzag(difference).cast_unsigned())
 }
 
-/// Roughly what a number costs in bits.
-pub(super) const fn bits(number: u64) -> u64 {
-    (u64::BITS - number.leading_zeros()) as u64
+/// Roughly what numbers cost in bits.
+pub(super) fn cost(numbers: &[u64]) -> u64 {
+    numbers.iter().map(|number| u64::from(u64::BITS - number.leading_zeros())).sum()
 }
 
 /// Writes values of which each has something to do with the one before it.
@@ -64,12 +96,11 @@ pub(super) fn put_series(columns: &mut ColumnWriter, values: &[u64]) {
     if values.is_empty() {
         return;
     }
-    let mut scale = Scale { shift: Scale::shift_of(values.iter().copied()), is_delta: false };
-    let numbers: Vec<u64> = values.iter().map(|value| scale.shifted(*value)).collect();
+    let mut scale = Scale::of(values.iter().copied());
+    let numbers: Vec<u64> = values.iter().map(|value| scale.scaled(*value)).collect();
     let differences = differences(&numbers);
-    let cost = |numbers: &[u64]| numbers.iter().map(|number| bits(*number)).sum::<u64>();
     scale.is_delta = cost(&differences) < cost(&numbers);
-    columns.loose().push(scale.byte());
+    scale.put(columns.loose());
     columns.put(if scale.is_delta { &differences } else { &numbers });
 }
 
@@ -78,13 +109,13 @@ pub(super) fn get_series(columns: &mut ColumnReader<'_>, count: usize) -> Result
     if count == 0 {
         return Ok(Vec::new());
     }
-    let scale = Scale::from_byte(columns.loose().u8()?)?;
+    let scale = Scale::get(columns)?;
     let mut numbers = columns.get(count)?;
     if scale.is_delta {
         add_up(&mut numbers);
     }
     for number in &mut numbers {
-        *number = scale.unshifted(*number);
+        *number = scale.unscaled(*number);
     }
     Ok(numbers)
 }
@@ -101,5 +132,59 @@ pub(super) fn add_up(numbers: &mut [u64]) {
     for number in numbers {
         before = sum(before, *number);
         *number = before;
+    }
+}
+
+/// Writes times and such: the first as it is, then differences divided by what divides them all.
+pub(super) fn put_steps(columns: &mut ColumnWriter, numbers: &[u64]) {
+    let Some((first, _)) = numbers.split_first() else { return };
+    let steps: Vec<i64> = numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]).cast_signed()).collect();
+    let divisor = greatest_divisor(steps.iter().map(|step| step.unsigned_abs())).max(1);
+    put_varint(columns.loose(), *first);
+    put_varint(columns.loose(), divisor);
+    let divided = |step: &i64| zigzag(step.signum().wrapping_mul((step.unsigned_abs() / divisor).cast_signed()));
+    columns.put(&steps.iter().map(divided).collect::<Vec<_>>());
+}
+
+/// Reads what [`put_steps`] wrote.
+pub(super) fn get_steps(columns: &mut ColumnReader<'_>, count: usize) -> Result<Vec<u64>, DecodeError> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let mut number = columns.loose().varint()?;
+    let divisor = columns.loose().varint()?;
+    let mut numbers = Vec::with_capacity(count);
+    numbers.push(number);
+    for step in columns.get(count - 1)? {
+        number = number.wrapping_add(unzigzag(step).cast_unsigned().wrapping_mul(divisor));
+        numbers.push(number);
+    }
+    Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::Effort;
+    use crate::block::column::ColumnBytes;
+    use proptest::prelude::*;
+
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![any::<u64>(), (0_u64..9).prop_map(|number| number * 4_096), Just(u64::MAX), Just(1 << 63)]
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(numbers in prop::collection::vec(number(), 0..80)) {
+            let mut columns = ColumnWriter::new(Effort::Fast);
+            put_series(&mut columns, &numbers);
+            put_steps(&mut columns, &numbers);
+            let section = columns.finish();
+            let bytes = ColumnBytes::new(&section).unwrap();
+            let mut columns = bytes.reader();
+            prop_assert_eq!(get_series(&mut columns, numbers.len()).unwrap(), numbers.clone());
+            prop_assert_eq!(get_steps(&mut columns, numbers.len()).unwrap(), numbers);
+            prop_assert_eq!(columns.end(), Ok(()));
+        }
     }
 }

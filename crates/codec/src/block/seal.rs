@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use procession_model::{Metric, Timestamp};
+use procession_model::Metric;
 
 use super::column::ColumnWriter;
-use super::descriptions::{put_descriptions, put_ends};
 use super::dictionary::{Dictionary, NewStrings};
 use super::happenings::put_happenings;
 use super::head::{HAPPENINGS, HEAD_SECTIONS, METRICS, ROWS, SECTIONS, Summary, head_sections, put_head};
 use super::lives::{Lives, replay};
 use super::metrics::put_metric;
+use super::row::put_rows;
 use crate::{ApplyError, Frame, HostState};
 
 /// How hard to try to make a block small.
@@ -98,6 +98,7 @@ fn summary_of(lives: &Lives, epoch: u32, strings_before: u32) -> Summary {
         first_sequence: lives.sequences.first().copied().unwrap_or_default(),
         last_sequence: lives.sequences.last().copied().unwrap_or_default(),
         frames: count(lives.times.len()),
+        processes: count(lives.rows.iter().enumerate().filter(|(index, row)| row.head as usize == *index).count()),
         rows: count(lives.rows.len()),
         process_samples: lives.process_samples,
         epoch,
@@ -105,23 +106,9 @@ fn summary_of(lives: &Lives, epoch: u32, strings_before: u32) -> Summary {
     }
 }
 
-/// Whether a row ended, and lived to the last frame of the block or not.
-pub(super) const ROW_ENDED: u64 = 1;
-
 fn rows_section(lives: &Lives, strings: &mut NewStrings<'_>, effort: Effort) -> Vec<u8> {
     let mut columns = ColumnWriter::new(effort);
-    let frames = lives.times.len() as u64;
-    let mut before = 0;
-    let firsts = lives.rows.iter().map(|row| u64::from(row.first - std::mem::replace(&mut before, row.first)));
-    columns.put(&firsts.collect::<Vec<_>>());
-    let missing = lives.rows.iter().map(|row| frames - u64::from(row.first + row.frames));
-    columns.put(&missing.collect::<Vec<_>>());
-    let ended = |row: &super::lives::Life| if row.end.is_some() { ROW_ENDED } else { 0 };
-    columns.put(&lives.rows.iter().map(ended).collect::<Vec<_>>());
-    let told = |row: &super::lives::Life| lives.times.get((row.first + row.frames) as usize).copied();
-    let ends = lives.rows.iter().filter_map(|row| Some((row.end?, told(row)?)));
-    put_ends(&mut columns, &ends.collect::<Vec<(_, Timestamp)>>());
-    put_descriptions(&mut columns, strings, &lives.rows.iter().map(|row| &*row.description).collect::<Vec<_>>());
+    put_rows(&mut columns, strings, lives);
     columns.finish()
 }
 

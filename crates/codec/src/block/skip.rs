@@ -5,26 +5,28 @@
 use std::collections::BTreeSet;
 
 use super::column::{ColumnReader, ColumnWriter};
-use super::scale::{add_up, differences};
 use crate::DecodeError;
 
 /// One look-up in this many says yes where it is no.
-const FALSE_ONE_IN: u64 = 128;
+pub(super) const FALSE_ONE_IN: u64 = 128;
+/// The same for pids, of which there are many and few are asked for.
+pub(super) const FALSE_PIDS_ONE_IN: u64 = 8;
 
 /// A set that may say yes where it is no, never no where it is yes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct HashedSet {
+    false_one_in: u64,
     range: u64,
     /// Ascending, below `range`.
     places: Vec<u64>,
 }
 
 impl HashedSet {
-    pub(super) fn of<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Self {
+    pub(super) fn of<'a>(entries: impl Iterator<Item = &'a [u8]>, false_one_in: u64) -> Self {
         let hashes: BTreeSet<u64> = entries.map(hash).collect();
-        let range = FALSE_ONE_IN * hashes.len() as u64;
+        let range = false_one_in * hashes.len() as u64;
         let places: BTreeSet<u64> = hashes.into_iter().map(|hash| hash % range).collect();
-        Self { range, places: places.into_iter().collect() }
+        Self { false_one_in, range, places: places.into_iter().collect() }
     }
 
     pub(super) fn may_have(&self, entry: &[u8]) -> bool {
@@ -32,22 +34,27 @@ impl HashedSet {
     }
 
     pub(super) fn put(&self, columns: &mut ColumnWriter) {
-        columns.put(&[self.range / FALSE_ONE_IN]);
+        columns.put(&[self.range / self.false_one_in]);
         columns.put(&[self.places.len() as u64]);
-        columns.put(&differences(&self.places));
+        let mut next = 0;
+        let gaps = self.places.iter().map(|place| place - std::mem::replace(&mut next, place + 1));
+        columns.put(&gaps.collect::<Vec<_>>());
     }
 
-    pub(super) fn get(columns: &mut ColumnReader<'_>, max: usize) -> Result<Self, DecodeError> {
+    pub(super) fn get(columns: &mut ColumnReader<'_>, max: usize, false_one_in: u64) -> Result<Self, DecodeError> {
         let mut count = || {
             let count = columns.get(1)?.first().and_then(|count| usize::try_from(*count).ok());
             count.filter(|count| *count <= max).ok_or(DecodeError::OverLimit("a set"))
         };
         let (entries, places) = (count()?, count()?);
         let mut places = columns.get(places)?;
-        add_up(&mut places);
-        let range = FALSE_ONE_IN * entries as u64;
-        let ascends = places.windows(2).all(|pair| pair[0] < pair[1]) && places.last().is_none_or(|last| *last < range);
-        if ascends { Ok(Self { range, places }) } else { Err(DecodeError::Invalid("a set")) }
+        let mut next = 0_u64;
+        for place in &mut places {
+            *place = next.checked_add(*place).filter(|place| *place < u64::MAX).ok_or(DecodeError::OverLimit("a set"))?;
+            next = *place + 1;
+        }
+        let range = false_one_in * entries as u64;
+        if places.last().is_none_or(|last| *last < range) { Ok(Self { false_one_in, range, places }) } else { Err(DecodeError::Invalid("a set")) }
     }
 }
 

@@ -157,7 +157,8 @@ impl BodyReader<'_> {
     fn metric_changes(&mut self, metric: Metric) -> Result<MetricChanges, DecodeError> {
         let count = self.reader.count(PROCESSES_MAX, CHANGE_BYTES_MIN, "changes")?;
         let shift = self.reader.u8()?;
-        if count == 0 || shift > 63 {
+        let shift_max = if matches!(metric, Metric::State | Metric::MemoryPercent) { 0 } else { 63 };
+        if count == 0 || shift > shift_max {
             return Err(DecodeError::Invalid("the changes of a metric"));
         }
         let mut changes = MetricChanges { slots: Vec::with_capacity(count), values: Vec::with_capacity(count) };
