@@ -41,6 +41,11 @@ pub struct AgentArguments {
     #[arg(long, env = "PROCESSION_FIELDS", value_name = "FIELD", value_delimiter = ',')]
     pub fields: Vec<String>,
 
+    /// More words: values of options and variables whose names end in one are masked in command lines, as those of
+    /// password, token and the like always are
+    #[arg(long, env = "PROCESSION_MASK_WORDS", value_name = "WORD", value_delimiter = ',')]
+    pub mask_words: Vec<String>,
+
     /// The proc file system; in a container, where the host's is mounted [default: /proc]
     #[arg(long, env = "PROCESSION_PROC_ROOT", value_name = "FOLDER")]
     pub proc_root: Option<PathBuf>,

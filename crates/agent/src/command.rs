@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use procession_model::Snapshot;
-use procession_probe::Probe;
 use tracing::level_filters::LevelFilter;
 
 use crate::address::ServerAddress;
@@ -66,7 +65,7 @@ fn start(arguments: AgentArguments) -> Result<(), CommandError> {
 async fn print_snapshots(settings: &Settings, once: bool) -> Result<(), CommandError> {
     let agent = &settings.agent;
     let hostname = agent.hostname.clone().or_else(procession_probe::host_name).ok_or(AgentError::NoHostname)?;
-    let mut sampler = ProbeSampler::new(Probe::new(agent.probe.clone())?);
+    let mut sampler = ProbeSampler::new(agent.clone())?;
     let mut snapshot = Snapshot::default();
     sampler.snapshot_into(&mut snapshot)?;
     let mut end = std::pin::pin!(told_to_end()?);

@@ -1,8 +1,11 @@
 //! What an agent does, whatever it is connected by.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use procession_probe::ProbeConfig;
+
+use crate::Masker;
 
 /// What an agent does. Start from [`AgentConfig::default`].
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub struct AgentConfig {
     pub interval: Duration,
     /// What to sample.
     pub probe: ProbeConfig,
+    /// More words whose values are masked in command lines, beside the known ones.
+    pub mask_words: Vec<String>,
     /// How much the frames may take that the server has not acknowledged, in bytes. The oldest are dropped beyond.
     pub queue_bytes_max: usize,
     /// Take one snapshot of one interval, see it acknowledged, and end.
@@ -25,8 +30,17 @@ impl Default for AgentConfig {
             hostname: None,
             interval: Duration::from_millis(crate::INTERVAL_MS_DEFAULT),
             probe: ProbeConfig { agent_version: Some(env!("CARGO_PKG_VERSION").into()), ..ProbeConfig::default() },
+            mask_words: Vec::new(),
             queue_bytes_max: 8 << 20,
             once: false,
         }
+    }
+}
+
+impl AgentConfig {
+    /// What to sample, with secrets masked: this agent never runs a probe without.
+    pub(crate) fn masked_probe(&self) -> ProbeConfig {
+        let masker = Masker::new(self.mask_words.iter().cloned());
+        ProbeConfig { mask: Some(Arc::new(move |words| masker.mask(words))), ..self.probe.clone() }
     }
 }

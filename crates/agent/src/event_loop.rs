@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use procession_probe::{Probe, ProbeError};
+use procession_probe::ProbeError;
 use procession_protocol::{
     AgentHealth, AgentMessage, AgentSettings, Hello, Link, Refusal, RefusalReason, ServerMessage, VERSION, Welcome,
 };
@@ -77,7 +77,7 @@ pub async fn run(
     connect: impl Connect,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), AgentError> {
-    let sampler = ProbeSampler::new(Probe::new(config.probe.clone())?);
+    let sampler = ProbeSampler::new(config.clone())?;
     run_with(Box::new(sampler), config, connect, shutdown).await
 }
 
@@ -252,6 +252,7 @@ impl Agent {
     }
 
     fn apply(&mut self, settings: &AgentSettings) {
+        self.watcher.apply(settings);
         if let Some(interval_ms) = settings.interval_ms {
             let interval = Duration::from_millis(interval_ms.clamp(INTERVAL_MS_MIN, INTERVAL_MS_MAX));
             if interval != self.ticks.period() {

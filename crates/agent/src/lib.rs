@@ -13,6 +13,7 @@ pub mod connect;
 mod event_loop;
 mod interval;
 mod key;
+mod mask;
 mod outbox;
 mod print;
 mod sampler;
@@ -26,6 +27,7 @@ pub use config::AgentConfig;
 pub use connect::{Connect, ConnectError, InProcess, WebSocket};
 pub use event_loop::{AgentError, run, run_with};
 pub use key::Key;
+pub use mask::Masker;
 pub use sampler::Sampler;
 
 /// The shortest time between two snapshots that anyone may set, in milliseconds.

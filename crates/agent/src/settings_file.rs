@@ -24,6 +24,7 @@ pub(crate) struct SettingsFile {
     pub(crate) interval: Option<IntervalText>,
     pub(crate) hostname: Option<String>,
     pub(crate) fields: Option<Vec<String>>,
+    pub(crate) mask_words: Option<Vec<String>>,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) proc_root: Option<PathBuf>,
     pub(crate) system_root: Option<PathBuf>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use procession_codec::HostState;
 use procession_codec::frame::encode;
 use procession_model::{HostFacts, HostMetric, Loss, LossKind, Snapshot, Timestamp};
-use procession_protocol::MESSAGE_BYTES_MAX;
+use procession_protocol::{AgentSettings, MESSAGE_BYTES_MAX};
 use tokio::time::Instant;
 
 use crate::outbox::Outbox;
@@ -83,6 +83,12 @@ impl Watcher {
 
     pub(crate) fn facts(&self) -> Arc<HostFacts> {
         self.sampler.facts()
+    }
+
+    pub(crate) fn apply(&mut self, settings: &AgentSettings) {
+        if let Err(error) = self.sampler.apply(settings) {
+            self.fail(&error);
+        }
     }
 
     fn fail(&mut self, error: &procession_probe::ProbeError) {

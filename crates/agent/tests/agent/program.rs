@@ -30,6 +30,22 @@ fn prints_what_it_would_send() {
     assert!(own["memory"].as_u64().unwrap() > 0 && own["cpu"].is_number(), "{own}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn secrets_in_command_lines_are_masked_before_anything_is_printed() {
+    let mut child = Command::new("sh")
+        .args(["-c", "read line", "--password=hunter2", "--geheimnis", "swordfish"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = agent(&["--once", "--print", "--interval", "200ms", "--mask-words", "geheimnis"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("sh -c read line --password=*** --geheimnis ***"), "{text}");
+    assert!(!text.contains("hunter2") && !text.contains("swordfish"));
+}
+
 #[test]
 fn without_settings_it_says_what_is_missing() {
     let error = error_of(&[]);
