@@ -70,7 +70,13 @@ impl Host {
             (_, 5) => ("nginx".into(), Some("nginx: worker process".into()), "www-data", 1),
             (_, 6) => (
                 "postgres".into(),
-                Some(format!("postgres: app app_{} 10.0.{}.{}({}) idle", number % 4, number % 7, number, 40_000 + index)),
+                Some(format!(
+                    "postgres: app app_{} 10.0.{}.{}({}) idle",
+                    number % 4,
+                    number % 7,
+                    number,
+                    40_000 + index
+                )),
                 "postgres",
                 1,
             ),
@@ -152,10 +158,12 @@ impl Host {
     fn step(&mut self) -> Snapshot {
         let jitter = self.rng.i64(-1..2);
         self.now_ms += self.plan.interval_ms.cast_signed();
-        self.live.retain_mut(|live| live.left.as_mut().is_none_or(|left| {
-            *left = left.saturating_sub(1);
-            *left > 0
-        }));
+        self.live.retain_mut(|live| {
+            live.left.as_mut().is_none_or(|left| {
+                *left = left.saturating_sub(1);
+                *left > 0
+            })
+        });
         while self.live.iter().filter(|live| live.left.is_some()).count() < self.plan.compilers {
             let live = self.compiler();
             self.live.push(live);

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::RandomState;
 
+use super::hex::{Extracted, Runs};
 use super::{Effort, SealError};
 use crate::DecodeError;
 use crate::bytes::{Reader, put_len, put_varint};
@@ -34,8 +35,9 @@ pub struct Dictionary {
     epoch: u32,
     segments: u32,
     strings: Vec<Arc<str>>,
-    /// The end of the text so far, as long as the longest prefix.
+    /// The end of the text so far, without runs of digits, as long as the longest prefix.
     tail: Vec<u8>,
+    runs: Runs,
     text_bytes: usize,
     numbers: OnceLock<HashMap<Arc<str>, u32, RandomState>>,
 }
@@ -62,21 +64,37 @@ impl Dictionary {
             return Err(DecodeError::Invalid("the place of a dictionary segment"));
         }
         let count = reader.count(SEGMENT_STRINGS_MAX, 0, "strings")?;
+        let runs = reader.count(SEGMENT_STRINGS_MAX, 0, "runs of digits")?;
+        let new = reader.count(SEGMENT_TEXT_BYTES_MAX, 1, "runs of digits")?;
+        let new = reader.take(new)?.to_vec();
         let len = reader.count(SEGMENT_TEXT_BYTES_MAX, 0, "text")?;
         let plain = decompress_after(&self.tail, reader.rest(), len)?;
-        let (strings, text) = split_strings(&plain, count)?;
-        self.extend(strings, text);
-        Ok(())
+        self.extend(&plain, count, runs, new)
     }
 
-    fn extend(&mut self, strings: Vec<Arc<str>>, text: &[u8]) {
-        self.strings.extend(strings);
+    fn extend(&mut self, plain: &[u8], count: usize, runs: usize, new: Vec<u8>) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(plain);
+        let mut lens = Vec::with_capacity(count.min(plain.len()));
+        for _ in 0..count {
+            lens.push(reader.count(STRING_BYTES_MAX, 0, "a string")?);
+        }
+        let codes = (0..runs).map(|_| reader.varint()).collect::<Result<_, _>>()?;
+        let extracted = Extracted { text: reader.rest().to_vec(), codes, new };
+        let len_max = lens.iter().sum::<usize>();
+        if len_max > SEGMENT_TEXT_BYTES_MAX {
+            return Err(DecodeError::OverLimit("text"));
+        }
+        let mut learnt = self.runs.clone();
+        let text = learnt.restore(&extracted, len_max)?;
+        self.strings.extend(split_strings(&text, &lens)?);
+        self.runs = learnt;
         self.segments += 1;
         self.text_bytes += text.len();
-        self.tail.extend_from_slice(text);
+        self.tail.extend_from_slice(&extracted.text);
         let surplus = self.tail.len().saturating_sub(PREFIX_BYTES_MAX);
         self.tail.drain(..surplus);
         self.numbers = OnceLock::new();
+        Ok(())
     }
 
     /// The number of the epoch.
@@ -148,17 +166,23 @@ impl<'a> NewStrings<'a> {
         if self.strings.is_empty() {
             return Ok(None);
         }
+        let text: Vec<u8> = self.strings.iter().flat_map(|string| string.bytes()).collect();
+        let extracted = self.dictionary.runs.clone().extract(&text);
         let mut plain = Vec::new();
         for string in &self.strings {
             put_len(&mut plain, string.len());
         }
-        for string in &self.strings {
-            plain.extend_from_slice(string.as_bytes());
+        for code in &extracted.codes {
+            put_varint(&mut plain, *code);
         }
+        plain.extend(extracted.text);
         let mut out = vec![VERSION];
         put_varint(&mut out, u64::from(self.dictionary.epoch));
         put_varint(&mut out, u64::from(self.dictionary.segments));
         put_len(&mut out, self.strings.len());
+        put_len(&mut out, extracted.codes.len());
+        put_len(&mut out, extracted.new.len());
+        out.extend(extracted.new);
         put_len(&mut out, plain.len());
         let compressed = compress_after(&self.dictionary.tail, &plain, effort.level());
         out.extend(compressed.ok_or(SealError::Compression)?);
@@ -168,15 +192,12 @@ impl<'a> NewStrings<'a> {
     }
 }
 
-fn split_strings(plain: &[u8], count: usize) -> Result<(Vec<Arc<str>>, &[u8]), DecodeError> {
-    let mut reader = Reader::new(plain);
-    let lens: Vec<usize> =
-        (0..count).map(|_| reader.count(STRING_BYTES_MAX, 1, "a string")).collect::<Result<_, _>>()?;
-    let text = reader.clone().rest();
-    let mut strings = Vec::with_capacity(count);
+fn split_strings(text: &[u8], lens: &[usize]) -> Result<Vec<Arc<str>>, DecodeError> {
+    let mut reader = Reader::new(text);
+    let mut strings = Vec::with_capacity(lens.len());
     for len in lens {
-        strings.push(Arc::from(std::str::from_utf8(reader.take(len)?).map_err(|_| DecodeError::NotUtf8)?));
+        strings.push(Arc::from(std::str::from_utf8(reader.take(*len)?).map_err(|_| DecodeError::NotUtf8)?));
     }
     reader.end()?;
-    Ok((strings, text))
+    Ok(strings)
 }

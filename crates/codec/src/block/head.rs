@@ -167,10 +167,7 @@ impl<'a> Head<'a> {
         let sequences = get_steps(&mut columns, count)?;
         columns.end()?;
         let sequences = sequences.into_iter().map(|sequence| u32::try_from(sequence).ok()).collect::<Option<_>>();
-        Ok(Timeline {
-            times,
-            sequences: sequences.ok_or(DecodeError::OverLimit("a sequence"))?,
-        })
+        Ok(Timeline { times, sequences: sequences.ok_or(DecodeError::OverLimit("a sequence"))? })
     }
 
     /// The host's own series.
@@ -304,8 +301,7 @@ fn put_times(columns: &mut ColumnWriter, times: &[u64]) {
     let pace = if sorted.is_empty() { 0 } else { *sorted.select_nth_unstable(middle).1 };
     let first = times.first().copied().unwrap_or_default();
     let steady = |index: u64| first.wrapping_add(pace.wrapping_mul(index));
-    let from_pace: Vec<u64> =
-        (0..).zip(times).map(|(index, time)| difference(steady(index), *time)).collect();
+    let from_pace: Vec<u64> = (0..).zip(times).map(|(index, time)| difference(steady(index), *time)).collect();
     let from_before: Vec<u64> = steps.iter().map(|step| difference(pace, *step)).collect();
     let is_steady = cost(&from_pace) < cost(&from_before);
     put_varint(columns.loose(), first);

@@ -98,7 +98,9 @@ fn put_lifetimes(columns: &mut ColumnWriter, mut scale: Scale, lifetimes: &[Life
     let (mut absolute, mut differences) = (Vec::new(), Vec::new());
     for lifetime in lifetimes {
         let (mut next, mut before, mut entries) = (lifetime.first, ZERO, &lifetime.entries[..]);
-        if !scale.is_pulses && let Some(((frame, value), rest)) = entries.split_first() {
+        if !scale.is_pulses
+            && let Some(((frame, value), rest)) = entries.split_first()
+        {
             first_values.push(*value);
             (next, before, entries) = (frame + 1, *value, rest);
         }

@@ -11,6 +11,7 @@ mod ends;
 mod fields;
 mod happenings;
 mod head;
+mod hex;
 mod lives;
 mod metrics;
 mod open;

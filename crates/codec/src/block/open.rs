@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use procession_model::{
-    Brief, Ended, FieldError, HostFacts, HostSample, Loss, Metric, Process, Sample, Snapshot,
-    Timestamp,
+    Brief, Ended, FieldError, HostFacts, HostSample, Loss, Metric, Process, Sample, Snapshot, Timestamp,
 };
 
 use super::column::ColumnBytes;

@@ -50,11 +50,16 @@ impl HashedSet {
         let mut places = columns.get(places)?;
         let mut next = 0_u64;
         for place in &mut places {
-            *place = next.checked_add(*place).filter(|place| *place < u64::MAX).ok_or(DecodeError::OverLimit("a set"))?;
+            *place =
+                next.checked_add(*place).filter(|place| *place < u64::MAX).ok_or(DecodeError::OverLimit("a set"))?;
             next = *place + 1;
         }
         let range = false_one_in * entries as u64;
-        if places.last().is_none_or(|last| *last < range) { Ok(Self { false_one_in, range, places }) } else { Err(DecodeError::Invalid("a set")) }
+        if places.last().is_none_or(|last| *last < range) {
+            Ok(Self { false_one_in, range, places })
+        } else {
+            Err(DecodeError::Invalid("a set"))
+        }
     }
 }
 
