@@ -270,6 +270,7 @@ impl<S: Segments> Engine<S> {
         let mut host = work.cell.lock();
         host.mark.last_sequence = work.last_sequence;
         host.mark.stream = work.stream;
+        host.from_base &= work.frames.is_empty();
         host.frames.extend(work.frames.into_iter().map(in_row));
         host.late.extend(work.late.into_iter().map(in_row));
         host.state = Some(work.state);

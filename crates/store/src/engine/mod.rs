@@ -3,17 +3,19 @@
 //! What is new is in memory and in the journal; what is older is in blocks. All of it blocks: [`store::SegmentStore`] calls
 //! it on threads made for that.
 
-mod cursor;
+mod blocks;
+mod histogram;
 mod ingest;
 mod journal;
 mod journal_rows;
 mod level;
 mod open_host;
+mod open_run;
+mod positions;
 mod replay;
 mod runs;
 mod samples;
 mod seal;
-mod sealed;
 mod segments;
 mod series;
 mod snapshots;
@@ -39,6 +41,7 @@ pub(crate) use segments::{BlockEntry, BlockFilter, HostMark, JournalRow, NewBloc
 pub use series::POINTS_MAX;
 pub use snapshots::LIST_MAX;
 pub(crate) use store::SegmentStore;
+pub(crate) use view::{HostView, Part};
 
 use crate::{Published, StoreError};
 
@@ -58,6 +61,8 @@ pub(crate) struct Engine<S> {
     sealing: Mutex<()>,
     open_bytes: Bytes,
     damages: Mutex<Vec<String>>,
+    caches: blocks::Caches,
+    rollups: crate::rollup::RollupCache,
 }
 
 impl<S: Segments> Engine<S> {
@@ -73,11 +78,23 @@ impl<S: Segments> Engine<S> {
             sealing: Mutex::default(),
             open_bytes: Bytes(AtomicUsize::new(replayed.open_bytes)),
             damages: Mutex::default(),
+            caches: blocks::Caches::default(),
+            rollups: crate::rollup::RollupCache::default(),
         };
         for damage in replayed.damages {
             engine.report(damage);
         }
         Ok(engine)
+    }
+
+    /// The database.
+    pub(crate) const fn segments(&self) -> &S {
+        &self.segments
+    }
+
+    /// Rollups that were read lately.
+    pub(crate) const fn rollups(&self) -> &crate::rollup::RollupCache {
+        &self.rollups
     }
 
     fn rows(&self) -> MutexGuard<'_, JournalRows> {

@@ -63,7 +63,7 @@ impl FrameTotals {
 /// The state before the first open frame.
 #[derive(Clone, Debug)]
 pub(super) enum Base {
-    /// Not known yet: the end of the last block.
+    /// Not read yet.
     Asleep,
     /// There is nothing before it.
     Nothing,
@@ -85,6 +85,9 @@ pub(super) struct OpenHost {
     /// The state after the newest frame. `None` while the host sleeps (nothing asked for it since the start, or it went
     /// silent) and while a batch changes it: who needs it then builds it from what is durable.
     pub(super) state: Option<Arc<HostState>>,
+    /// Whether the state was made from the base alone, which does not have what ended, was brief or was lost in its last
+    /// frame: that is in a block.
+    pub(super) from_base: bool,
     /// What the sealing watched last.
     pub(super) watch: Watch,
 }
@@ -101,13 +104,20 @@ pub(super) struct Watch {
 impl OpenHost {
     /// A host of which nothing is open.
     pub(super) fn sleeping(mark: HostMark) -> Self {
-        Self { mark, frames: Vec::new(), late: Vec::new(), base: Base::Asleep, state: None, watch: Watch::default() }
+        Self {
+            mark,
+            frames: Vec::new(),
+            late: Vec::new(),
+            base: Base::Asleep,
+            state: None,
+            from_base: false,
+            watch: Watch::default(),
+        }
     }
 
     /// A host that is new.
     pub(super) fn new(host: HostNumber) -> Self {
-        let mark = HostMark { host, sealed: 0, sealed_late: 0, last_sequence: 0, stream: None };
-        Self { base: Base::Nothing, ..Self::sleeping(mark) }
+        Self { base: Base::Nothing, ..Self::sleeping(HostMark::new(host)) }
     }
 
     /// The sequence of the newest frame by time; 0 if there is none.

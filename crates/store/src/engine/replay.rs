@@ -44,8 +44,8 @@ impl Replayed {
 
     /// Whether the record is still needed.
     fn add_record(&mut self, row: u64, record: Record) -> bool {
-        let nothing = HostMark { host: record.host, sealed: 0, sealed_late: 0, last_sequence: 0, stream: None };
-        let host = self.hosts.entry(record.host).or_insert_with(|| OpenHost::sleeping(nothing));
+        let host = self.hosts.entry(record.host);
+        let host = host.or_insert_with(|| OpenHost::sleeping(HostMark::new(record.host)));
         let sealed = if record.late { host.mark.sealed_late } else { host.mark.sealed };
         if record.sequence <= sealed {
             return false;

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use procession_model::{Description, End, Identity, SnapshotId, Timestamp};
+use procession_codec::block::{Block, Row};
+use procession_model::{Brief, Description, End, Identity, Timestamp};
 
 use super::Engine;
+use super::positions::{Positions, positions};
 use super::segments::Segments;
-use super::view::Seen;
 use crate::{HostNumber, Range, Run, StoreError};
 
 /// Most runs of one answer; the newest are kept.
@@ -21,104 +22,149 @@ impl<S: Segments> Engine<S> {
         let Some(view) = self.view(host)? else {
             return Ok(Vec::new());
         };
-        let mut lives = Lives { name, newest: view.newest, open: HashMap::new(), done: Vec::new(), snapshot: 0 };
-        view.each(range, |seen| {
-            lives.see(seen);
-            Ok(())
-        })?;
-        Ok(lives.finish())
+        let newest = view.newest.map(|id| id.sequence());
+        let parts = view.parts(range)?;
+        let mut traces = Traces { range, events: HashMap::new(), done: Vec::new() };
+        for (part, positions) in parts.iter().zip(positions(&parts)?) {
+            if !part.may_have(Some(name), None)? {
+                continue;
+            }
+            let Some(block) = part.block()? else {
+                continue;
+            };
+            let newest = newest.filter(|_| !part.late).and_then(|sequence| block.index_of(sequence));
+            let traced = Traced { block: &block, positions: &positions, late: part.late, newest };
+            for row in block.rows().iter().filter(|row| *row.description.name == *name) {
+                traces.add_row(&traced, row);
+            }
+            for (frame, brief) in block.all_brief().filter(|(_, brief)| *brief.description.name == *name) {
+                traces.add_brief(block.timeline().times[frame as usize], brief);
+            }
+        }
+        Ok(traces.finish())
     }
 }
 
-/// Lives of processes of a name, while a range is gone through.
-struct Lives<'a> {
-    name: &'a str,
-    newest: Option<SnapshotId>,
-    open: HashMap<Identity, Life>,
+/// A block that is gone through.
+struct Traced<'a> {
+    block: &'a Block,
+    positions: &'a Positions,
+    late: bool,
+    /// The frame that is the host's newest, by index.
+    newest: Option<u32>,
+}
+
+/// What is found of the processes of a name.
+struct Traces {
+    range: Range,
+    events: HashMap<Identity, Vec<Event>>,
     done: Vec<Run>,
-    /// Counts the snapshots gone through.
-    snapshot: u64,
 }
 
-struct Life {
-    run: Run,
-    /// The last snapshot gone through that had it.
-    last_snapshot: u64,
+/// Something found of a process.
+struct Event {
+    /// Where among all snapshots.
+    position: u64,
+    what: What,
 }
 
-impl Lives<'_> {
-    fn see(&mut self, seen: &Seen<'_>) {
-        self.snapshot += 1;
-        for ended in seen.state.ended() {
-            if *ended.description.name == *self.name {
-                self.end(&ended.description, ended.end, seen.time);
-            }
-        }
-        for brief in seen.state.brief() {
-            if *brief.description.name == *self.name {
-                self.done.push(brief_run(&brief.description, brief.end, seen.time));
-            }
-        }
-        let running = Some(seen.id) == self.newest;
-        for (_, description, _) in seen.state.occupied() {
-            if *description.name == *self.name {
-                self.alive(description, seen.time, running);
-            }
-        }
-    }
+enum What {
+    /// It ended between the snapshot before and this one.
+    Ended { end: End, seen: Timestamp },
+    /// It was there in this snapshot and the following ones up to another.
+    There { until: u64, first: Timestamp, last: Timestamp, running: bool, description: Arc<Description> },
+}
 
-    fn alive(&mut self, description: &Arc<Description>, time: Timestamp, running: bool) {
-        let identity = description.identity;
-        if let Some(life) = self.open.get_mut(&identity) {
-            // Without a start, a pid that was away or ended may be another process.
-            let in_sequence = life.last_snapshot + 1 >= self.snapshot && life.run.end.is_none();
-            if identity.start.is_some() || in_sequence {
-                life.run.description = Arc::clone(description);
-                life.run.ended = time;
-                life.run.running = running;
-                life.run.end = None;
-                life.last_snapshot = self.snapshot;
-                return;
+impl Traces {
+    fn add_row(&mut self, traced: &Traced<'_>, row: &Row) {
+        let times = &traced.block.timeline().times;
+        let in_range = |frame: u32| self.range.contains(times[frame as usize]);
+        let mut found = Vec::new();
+        if traced.late {
+            // In the order they came, not of time.
+            let frames = (row.first..row.after()).filter(|frame| in_range(*frame));
+            found.extend(frames.map(|frame| (frame, frame)));
+        } else {
+            let first = (row.first..row.after()).find(|frame| in_range(*frame));
+            let last = (row.first..row.after()).rev().find(|frame| in_range(*frame));
+            if let (Some(first), Some(last)) = (first, last) {
+                found.extend(traced.positions.unbroken(first, last));
             }
         }
-        let run = Run {
-            description: Arc::clone(description),
-            started: identity.start.unwrap_or(time),
-            ended: time,
-            running,
-            end: None,
-        };
-        let before = self.open.insert(identity, Life { run, last_snapshot: self.snapshot });
-        self.done.extend(before.map(|life| life.run));
-    }
-
-    fn end(&mut self, description: &Description, end: End, seen: Timestamp) {
-        let identity = description.identity;
-        if let Some(life) = self.open.get_mut(&identity)
-            && (identity.start.is_some() || life.last_snapshot + 1 == self.snapshot)
+        let events = self.events.entry(row.description.identity).or_default();
+        events.extend(found.into_iter().map(|(first, last)| Event {
+            position: traced.positions.of(first),
+            what: What::There {
+                until: traced.positions.of(last),
+                first: times[first as usize],
+                last: times[last as usize],
+                running: traced.newest.is_some_and(|newest| (first..=last).contains(&newest)),
+                description: Arc::clone(&row.description),
+            },
+        }));
+        if let Some(end) = row.end
+            && let Some(seen) = times.get(row.after() as usize).filter(|time| self.range.contains(**time))
         {
-            if let Some(time) = end.time {
-                life.run.ended = time.min(seen).max(life.run.ended);
-            }
-            life.run.end = Some(end);
+            let position = traced.positions.of(row.after());
+            events.push(Event { position, what: What::Ended { end, seen: *seen } });
         }
+    }
+
+    /// A process that began and ended between two snapshots.
+    fn add_brief(&mut self, seen: Timestamp, brief: &Brief) {
+        if !self.range.contains(seen) {
+            return;
+        }
+        let ended = brief.end.time.unwrap_or(seen);
+        let started = brief.description.identity.start.unwrap_or(ended);
+        self.done.push(Run {
+            description: Arc::clone(&brief.description),
+            started,
+            ended: ended.max(started),
+            running: false,
+            end: Some(brief.end),
+        });
     }
 
     fn finish(mut self) -> Vec<Run> {
-        self.done.extend(self.open.into_values().map(|life| life.run));
+        for (identity, mut events) in self.events {
+            // An end was before the snapshot that tells of it.
+            events.sort_by_key(|event| (event.position, matches!(event.what, What::There { .. })));
+            add_runs(identity, events, &mut self.done);
+        }
         self.done.sort_by_key(|run| (run.started, run.description.identity.pid, run.ended));
         self.done.split_off(self.done.len().saturating_sub(RUNS_MAX))
     }
 }
 
-/// A process that began and ended between two snapshots.
-fn brief_run(description: &Arc<Description>, end: End, seen: Timestamp) -> Run {
-    let started = description.identity.start.unwrap_or_else(|| end.time.unwrap_or(seen));
-    Run {
-        description: Arc::clone(description),
-        started,
-        ended: end.time.unwrap_or(seen).max(started),
-        running: false,
-        end: Some(end),
+/// Adds the runs of one process, or of one pid whose starts are not known.
+fn add_runs(identity: Identity, events: Vec<Event>, done: &mut Vec<Run>) {
+    let mut open: Option<(Run, u64)> = None;
+    for Event { position, what } in events {
+        let goes_on = |last: u64| identity.start.is_some() || last + 1 == position;
+        match what {
+            What::Ended { end, seen } => {
+                if let Some((run, _)) = open.as_mut().filter(|(_, last)| goes_on(*last)) {
+                    run.ended = end.time.map_or(run.ended, |time| time.min(seen).max(run.ended));
+                    run.end = Some(end);
+                }
+            }
+            What::There { until, first, last, running, description } => {
+                let started = identity.start.unwrap_or(first);
+                let fresh = Run { description, started, ended: last, running, end: None };
+                let before = open.take();
+                let run = match before {
+                    Some((run, at)) if identity.start.is_some() || (goes_on(at) && run.end.is_none()) => {
+                        Run { started: run.started, ..fresh }
+                    }
+                    before => {
+                        done.extend(before.map(|(run, _)| run));
+                        fresh
+                    }
+                };
+                open = Some((run, until));
+            }
+        }
     }
+    done.extend(open.map(|(run, _)| run));
 }

@@ -5,14 +5,15 @@
 
 use std::sync::{Arc, PoisonError};
 
+use procession_codec::HostState;
+use procession_codec::block::{BLOCK_FRAMES_MAX, Dictionary, Effort};
 use procession_model::Timestamp;
 
+use super::Engine;
 use super::level::Level;
 use super::open_host::{Base, HostCell, OpenFrame, OpenHost};
-use super::sealed::{self, Run};
+use super::open_run;
 use super::segments::{BlockEntry, HostMark, NewBlock, Sealing, Segments};
-use super::view::run_frame;
-use super::{Engine, wake};
 use crate::{HostNumber, StoreError};
 
 /// When open runs are sealed.
@@ -22,6 +23,8 @@ pub struct SealPolicy {
     pub frames_max: usize,
     /// A run of so many bytes is sealed.
     pub bytes_max: usize,
+    /// A run of so many process samples is sealed: opening a block takes as long as it has samples.
+    pub samples_max: u64,
     /// A run whose first frame came so many milliseconds ago is sealed.
     pub age_max_ms: i64,
     /// A run whose last frame came so many milliseconds ago is sealed.
@@ -35,6 +38,7 @@ impl Default for SealPolicy {
         Self {
             frames_max: 720,
             bytes_max: 4 << 20,
+            samples_max: 1 << 20,
             age_max_ms: 3_600_000,
             silence_ms: 600_000,
             open_bytes_max: 256 << 20,
@@ -42,8 +46,8 @@ impl Default for SealPolicy {
     }
 }
 
-/// Most blocks of one transaction: bounds how long ingest waits for it.
-const TRANSACTION_BLOCKS_MAX: usize = 64;
+/// Most hosts of one transaction: bounds how long ingest waits for it, and what is encoded but not yet kept.
+const TRANSACTION_HOSTS_MAX: usize = 64;
 
 /// What is copied out of a host to be sealed.
 struct Due {
@@ -52,6 +56,13 @@ struct Due {
     base: Base,
     frames: Vec<OpenFrame>,
     late: Vec<OpenFrame>,
+}
+
+/// What is left of a host once it is sealed.
+struct After {
+    mark: HostMark,
+    base: Base,
+    dictionary: Dictionary,
 }
 
 /// What is to be sealed.
@@ -68,7 +79,7 @@ impl<S: Segments> Engine<S> {
     pub(super) fn seal(&self, which: Which) -> Result<(), StoreError> {
         let _one_at_a_time = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         let hosts = self.due_hosts(which);
-        for some in hosts.chunks(TRANSACTION_BLOCKS_MAX) {
+        for some in hosts.chunks(TRANSACTION_HOSTS_MAX) {
             let due = some.iter().map(|cell| self.take_due(cell)).collect::<Result<Vec<_>, _>>()?;
             self.seal_together(due)?;
         }
@@ -143,62 +154,72 @@ impl<S: Segments> Engine<S> {
     }
 
     fn seal_together(&self, due: Vec<Due>) -> Result<(), StoreError> {
+        let effort = if self.is_flooded() { Effort::Fast } else { Effort::Small };
         let mut sealing = Sealing::default();
-        let mut bases = Vec::new();
-        for due in &due {
-            bases.push(due.seal_into(&mut sealing)?);
+        let mut done = Vec::new();
+        for due in due {
+            match self.seal_host(&due, effort, &mut sealing) {
+                Ok(after) => done.push((due, after)),
+                // One host that cannot be read again does not hold up the others.
+                Err(StoreError::Damaged(error)) => self.report(format!("host {}: {error}", due.mark.host)),
+                Err(error) => return Err(error),
+            }
         }
-        let sealed_rows = || due.iter().flat_map(|due| due.frames.iter().chain(&due.late)).map(|frame| frame.row);
+        let sealed_rows = || done.iter().flat_map(|(due, _)| due.frames.iter().chain(&due.late)).map(|frame| frame.row);
         sealing.journal_rows = self.rows().free_after(sealed_rows());
         self.segments.seal(&sealing)?;
-        for (due, base) in due.iter().zip(bases) {
-            self.leave(due, base);
-        }
         let mut rows = self.rows();
         rows.release(sealed_rows());
         rows.forget(&sealing.journal_rows);
+        drop(rows);
+        for (due, after) in done {
+            self.leave(&due, after);
+        }
         Ok(())
     }
 
+    /// Adds what has to be kept of a host; returns what is left of it.
+    fn seal_host(&self, due: &Due, effort: Effort, sealing: &mut Sealing) -> Result<After, StoreError> {
+        let host = due.mark.host;
+        let mut work = HostSealing {
+            host,
+            dictionary: self.own_dictionary(host, due.mark.epoch)?,
+            effort,
+            samples_max: self.policy.samples_max,
+            blocks: Vec::new(),
+        };
+        let mut base = due.base.clone();
+        if !due.frames.is_empty() {
+            let end = work.seal(open_run::base_state(&due.base)?, &due.frames, false)?;
+            let packed = open_run::pack_base(&end)?;
+            sealing.bases.push((host, packed.clone()));
+            base = Base::Keyframe(packed);
+        }
+        work.seal(HostState::new(), &due.late, true)?;
+        let mark = HostMark { epoch: work.dictionary.epoch(), ..due.sealed_mark() };
+        sealing.marks.push(mark);
+        sealing.blocks.append(&mut work.blocks);
+        Ok(After { mark, base, dictionary: work.dictionary })
+    }
+
     /// What was sealed leaves the open run.
-    fn leave(&self, due: &Due, base: Base) {
+    fn leave(&self, due: &Due, after: After) {
         let bytes: usize = due.frames.iter().chain(&due.late).map(|frame| frame.bytes.len()).sum();
         self.open_bytes.remove(bytes);
         let mut host = due.cell.lock();
         host.frames.drain(..due.frames.len());
         host.late.drain(..due.late.len());
-        host.base = base;
-        let sealed = due.sealed_mark();
-        host.mark.sealed = sealed.sealed;
-        host.mark.sealed_late = sealed.sealed_late;
+        host.base = after.base;
+        host.mark.sealed = after.mark.sealed;
+        host.mark.sealed_late = after.mark.sealed_late;
+        host.mark.epoch = after.mark.epoch;
         host.watch.opened = None;
+        drop(host);
+        self.give_dictionary(due.mark.host, after.dictionary);
     }
 }
 
 impl Due {
-    /// Adds the blocks and the mark; returns the base of the run that follows.
-    fn seal_into(&self, sealing: &mut Sealing) -> Result<Base, StoreError> {
-        let host = self.mark.host;
-        let mut base = self.base.clone();
-        if !self.frames.is_empty() {
-            let packed = match &self.base {
-                Base::Keyframe(packed) => Some(sealed::base_state(Some(packed))?.keyframe()),
-                Base::Nothing | Base::Asleep => None,
-            };
-            let run = Run { base: packed, frames: self.frames.iter().map(run_frame).collect() };
-            sealing.blocks.push(block(host, false, &run, &self.frames)?);
-            base = Base::Keyframe(sealed::pack_base(&wake::end_of(run)?.keyframe())?);
-        }
-        if !self.late.is_empty() {
-            let mut late = self.late.clone();
-            late.sort_by_key(|frame| frame.time);
-            let run = Run { base: None, frames: late.iter().map(run_frame).collect() };
-            sealing.blocks.push(block(host, true, &run, &late)?);
-        }
-        sealing.marks.push(self.sealed_mark());
-        Ok(base)
-    }
-
     /// The mark once this is sealed.
     fn sealed_mark(&self) -> HostMark {
         let highest =
@@ -211,26 +232,65 @@ impl Due {
     }
 }
 
-/// A block of frames that are not empty and in the order of their times.
-fn block(host: HostNumber, late: bool, run: &Run, frames: &[OpenFrame]) -> Result<NewBlock, StoreError> {
-    let bytes = sealed::encode(run)?;
-    let sequences = || frames.iter().map(|frame| frame.sequence);
-    let time = |frame: Option<&OpenFrame>| frame.map_or(Timestamp::default(), |frame| frame.time);
-    let entry = BlockEntry {
-        id: 0,
-        host,
-        level: Level::Raw,
-        late,
-        first_time: time(frames.first()),
-        last_time: time(frames.last()),
-        first_sequence: sequences().min().unwrap_or(0),
-        last_sequence: sequences().max().unwrap_or(0),
-        frames: u32::try_from(frames.len()).unwrap_or(u32::MAX),
-        samples: frames.iter().map(|frame| u64::from(frame.totals.processes)).sum(),
-        bytes: bytes.len() as u64,
-        dictionary: 0,
+/// The blocks of one host that are made together.
+struct HostSealing {
+    host: HostNumber,
+    dictionary: Dictionary,
+    effort: Effort,
+    samples_max: u64,
+    blocks: Vec<NewBlock>,
+}
+
+impl HostSealing {
+    /// Seals frames in blocks that are not too big; returns the state after the last.
+    fn seal(&mut self, base: HostState, frames: &[OpenFrame], late: bool) -> Result<HostState, StoreError> {
+        let mut state = base;
+        let mut rest = frames;
+        while !rest.is_empty() {
+            let (some, others) = rest.split_at(block_length(rest, self.samples_max));
+            state = self.seal_block(&state, some, late)?;
+            rest = others;
+        }
+        Ok(state)
+    }
+
+    fn seal_block(&mut self, base: &HostState, frames: &[OpenFrame], late: bool) -> Result<HostState, StoreError> {
+        if self.dictionary.is_full() {
+            self.dictionary = Dictionary::new(self.dictionary.epoch() + 1);
+        }
+        let (sealed, end) = open_run::seal_run(base, frames, &self.dictionary, self.effort)?;
+        if let Some(segment) = &sealed.segment {
+            self.dictionary.push(segment).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        }
+        let summary = sealed.summary;
+        let entry = BlockEntry {
+            id: 0,
+            host: self.host,
+            level: Level::Raw,
+            late,
+            first_time: summary.time_min,
+            last_time: summary.time_max,
+            first_sequence: summary.first_sequence,
+            last_sequence: summary.last_sequence,
+            frames: summary.frames,
+            samples: summary.process_samples,
+            bytes: (sealed.head.len() + sealed.body.len()) as u64,
+            epoch: summary.epoch,
+            segments: self.dictionary.segments(),
+        };
+        self.blocks.push(NewBlock { entry, head: sealed.head, body: sealed.body, segment: sealed.segment });
+        Ok(end)
+    }
+}
+
+/// How many of the frames make a block: at least one.
+fn block_length(frames: &[OpenFrame], samples_max: u64) -> usize {
+    let mut samples = 0;
+    let fits = |frame: &&OpenFrame| {
+        samples += u64::from(frame.totals.processes);
+        samples <= samples_max
     };
-    Ok(NewBlock { entry, skip: Vec::new(), bytes, segment: Vec::new() })
+    frames.iter().take(BLOCK_FRAMES_MAX).take_while(fits).count().max(1)
 }
 
 fn open_bytes(host: &OpenHost) -> usize {

@@ -29,8 +29,17 @@ pub(crate) struct HostMark {
     pub(crate) sealed_late: u32,
     /// The last sequence given.
     pub(crate) last_sequence: u32,
+    /// The epoch of the dictionary that the next block goes on with.
+    pub(crate) epoch: u32,
     /// Where the host's agent has got to.
     pub(crate) stream: Option<StreamPosition>,
+}
+
+impl HostMark {
+    /// Of a host that is new.
+    pub(crate) const fn new(host: HostNumber) -> Self {
+        Self { host, sealed: 0, sealed_late: 0, last_sequence: 0, epoch: 0, stream: None }
+    }
 }
 
 /// A block to be kept.
@@ -38,12 +47,12 @@ pub(crate) struct HostMark {
 pub(crate) struct NewBlock {
     /// What is known of it without reading it; its number is not given yet.
     pub(crate) entry: BlockEntry,
-    /// Names and users that are in it.
-    pub(crate) skip: Vec<u8>,
-    /// Its bytes.
-    pub(crate) bytes: Vec<u8>,
-    /// Strings that are new to its dictionary, empty if none.
-    pub(crate) segment: Vec<u8>,
+    /// The part that answers what can be answered without the rest.
+    pub(crate) head: Vec<u8>,
+    /// The rest.
+    pub(crate) body: Vec<u8>,
+    /// Strings that are new to its dictionary.
+    pub(crate) segment: Option<Vec<u8>>,
 }
 
 /// What is known of a block without reading it.
@@ -69,10 +78,12 @@ pub(crate) struct BlockEntry {
     pub(crate) frames: u32,
     /// How many processes in all frames together.
     pub(crate) samples: u64,
-    /// Length of its bytes.
+    /// Length of head and body.
     pub(crate) bytes: u64,
-    /// Number of its dictionary.
-    pub(crate) dictionary: u32,
+    /// Epoch of its dictionary.
+    pub(crate) epoch: u32,
+    /// How many segments of the epoch it needs.
+    pub(crate) segments: u32,
 }
 
 /// Which blocks.
@@ -93,8 +104,12 @@ pub(crate) struct Sealing {
     pub(crate) blocks: Vec<NewBlock>,
     /// New marks of hosts.
     pub(crate) marks: Vec<HostMark>,
+    /// What the open frames of hosts go on from now, packed.
+    pub(crate) bases: Vec<(HostNumber, Bytes)>,
     /// Rows of the journal that nothing needs any more.
     pub(crate) journal_rows: Vec<u64>,
+    /// Blocks that nothing needs any more.
+    pub(crate) removed: Vec<i64>,
 }
 
 /// Sums over the tables.
@@ -133,20 +148,20 @@ pub(crate) trait Segments: Send + Sync + 'static {
     fn each_journal_row(&self, see: &mut dyn FnMut(JournalRow)) -> Result<(), StoreError>;
     /// All marks.
     fn marks(&self) -> Result<Vec<HostMark>, StoreError>;
-    /// Keeps blocks and marks and deletes rows of the journal in one transaction. Returns the numbers of the blocks.
+    /// Does all of it in one transaction. Returns the numbers of the new blocks.
     fn seal(&self, sealing: &Sealing) -> Result<Vec<i64>, StoreError>;
     /// Blocks by host and first time.
     fn blocks(&self, filter: BlockFilter) -> Result<Vec<BlockEntry>, StoreError>;
     /// Raw blocks of a host whose lowest and highest sequence enclose this one.
     fn blocks_around(&self, host: HostNumber, sequence: u32) -> Result<Vec<BlockEntry>, StoreError>;
-    /// The raw block of a host that came in time and has the last frame before or at this time.
-    fn last_block(&self, host: HostNumber) -> Result<Option<BlockEntry>, StoreError>;
-    /// The bytes of a block; `None` once it was deleted.
-    fn block_bytes(&self, id: i64) -> Result<Option<Bytes>, StoreError>;
-    /// The names and users of a block.
-    fn block_skip(&self, id: i64) -> Result<Option<Bytes>, StoreError>;
+    /// What the open frames of a host go on from, packed.
+    fn base(&self, host: HostNumber) -> Result<Option<Bytes>, StoreError>;
+    /// The head of a block; `None` once it was deleted.
+    fn block_head(&self, id: i64) -> Result<Option<Bytes>, StoreError>;
+    /// The body of a block; `None` once it was deleted.
+    fn block_body(&self, id: i64) -> Result<Option<Bytes>, StoreError>;
     /// The segments of a dictionary in their order.
-    fn dictionary(&self, host: HostNumber, number: u32) -> Result<Vec<Bytes>, StoreError>;
+    fn dictionary(&self, host: HostNumber, epoch: u32) -> Result<Vec<Bytes>, StoreError>;
     /// Sums.
     fn totals(&self) -> Result<Totals, StoreError>;
     /// Checks the database's own structure; what is damaged.

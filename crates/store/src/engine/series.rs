@@ -3,9 +3,10 @@
 use procession_model::{HostMetric, HostSample};
 
 use super::Engine;
-use super::open_host::FrameTotals;
+use super::open_host::{FrameTotals, OpenFrame};
+use super::open_run;
 use super::segments::Segments;
-use super::view::HostView;
+use super::view::{HostView, Part};
 use crate::{HostNumber, HostPoint, HostSeries, Range, StoreError};
 
 /// Most points of one answer.
@@ -37,13 +38,42 @@ impl<S: Segments> Engine<S> {
 }
 
 impl<S: Segments> HostView<'_, S> {
+    /// Every snapshot of a range as a point, oldest first.
     fn points(&self, range: Range) -> Result<Vec<HostPoint>, StoreError> {
         let mut points = Vec::new();
-        self.each(range, |seen| {
-            points.push(FrameTotals::of(seen.state).point(seen.id, seen.time, *seen.state.host()));
-            Ok(())
-        })?;
+        for part in self.parts(range)? {
+            match part.open_frames() {
+                Some(frames) => self.add_open(frames, range, &mut points)?,
+                None => self.add_sealed(&part, range, &mut points)?,
+            }
+        }
+        points.sort_by_key(|point: &HostPoint| (point.time, point.id));
         Ok(points)
+    }
+
+    fn add_open(&self, frames: &[OpenFrame], range: Range, points: &mut Vec<HostPoint>) -> Result<(), StoreError> {
+        for open in frames.iter().filter(|open| range.contains(open.time)) {
+            let host = open_run::decode(&open.bytes)?.host;
+            points.push(open.totals.point(self.id(open.sequence)?, open.time, host));
+        }
+        Ok(())
+    }
+
+    fn add_sealed(&self, part: &Part<'_, S>, range: Range, points: &mut Vec<HostPoint>) -> Result<(), StoreError> {
+        let Some((timeline, series)) = part.with_head(|head| Ok((head.timeline()?, head.series()?)))? else {
+            return Ok(());
+        };
+        for (index, (time, sequence)) in timeline.times.iter().zip(&timeline.sequences).enumerate() {
+            if range.contains(*time) {
+                let totals = FrameTotals {
+                    cpu: series.cpu_sums[index],
+                    memory: series.memory_sums[index],
+                    processes: series.process_counts[index],
+                };
+                points.push(totals.point(self.id(*sequence)?, *time, series.hosts[index]));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use procession_codec::{Frame, HostState};
-use procession_model::{HostFacts, SnapshotId, Timestamp};
+use procession_model::{HostFacts, Snapshot, SnapshotId, Timestamp};
 
 use super::Engine;
-use super::cursor::Cursor;
-use super::sealed::Run;
 use super::segments::Segments;
 use super::view::HostView;
 use crate::{HostNumber, KeptSnapshot, Nearest, Range, SnapshotEntry, StoreError, StreamPosition};
@@ -18,8 +16,15 @@ pub const LIST_MAX: usize = 100_000;
 
 impl<S: Segments> Engine<S> {
     pub(super) fn latest(&self, host: HostNumber) -> Result<Option<KeptSnapshot>, StoreError> {
-        let newest = self.newest(host)?;
-        Ok(newest.map(|(id, state)| KeptSnapshot { id, snapshot: Arc::new(state.snapshot()) }))
+        let Some((id, state)) = self.newest(host)? else {
+            return Ok(None);
+        };
+        if self.hosts.get(host).is_some_and(|cell| cell.lock().from_base)
+            && let Some(sealed) = self.snapshot(id)?
+        {
+            return Ok(Some(sealed));
+        }
+        Ok(Some(KeptSnapshot { id, snapshot: Arc::new(state.snapshot()) }))
     }
 
     pub(super) fn live_frame(&self, host: HostNumber) -> Result<Option<(SnapshotId, Arc<Frame>)>, StoreError> {
@@ -40,15 +45,7 @@ impl<S: Segments> Engine<S> {
         Ok(open.mark.stream)
     }
 
-    /// The state after a snapshot.
-    pub(super) fn state_of(&self, id: SnapshotId) -> Result<Option<HostState>, StoreError> {
-        match self.view(id.host())? {
-            Some(view) => view.state_after(id.sequence()),
-            None => Ok(None),
-        }
-    }
-
-    fn newest(&self, host: HostNumber) -> Result<Option<(SnapshotId, Arc<HostState>)>, StoreError> {
+    pub(crate) fn newest(&self, host: HostNumber) -> Result<Option<(SnapshotId, Arc<HostState>)>, StoreError> {
         let Some(cell) = self.hosts.get(host) else {
             return Ok(None);
         };
@@ -65,7 +62,7 @@ impl<S: Segments> Engine<S> {
         }
     }
 
-    pub(super) fn snapshot_at(
+    pub(crate) fn snapshot_at(
         &self,
         host: HostNumber,
         time: Timestamp,
@@ -143,25 +140,18 @@ impl Newest {
 impl<S: Segments> HostView<'_, S> {
     fn snapshot(&self, sequence: u32) -> Result<Option<KeptSnapshot>, StoreError> {
         let id = self.id(sequence)?;
-        let kept = |state: &HostState| KeptSnapshot { id, snapshot: Arc::new(state.snapshot()) };
-        if self.newest == Some(id) {
-            return Ok(Some(kept(&self.state)));
+        let kept = |snapshot: Snapshot| KeptSnapshot { id, snapshot: Arc::new(snapshot) };
+        if self.newest == Some(id) && !self.from_base {
+            return Ok(Some(kept(self.state.snapshot())));
         }
-        Ok(self.state_after(sequence)?.as_ref().map(kept))
-    }
-
-    fn state_after(&self, sequence: u32) -> Result<Option<HostState>, StoreError> {
-        if self.frames.iter().any(|frame| frame.sequence == sequence) {
-            return state_in(self.open_run()?, sequence);
+        if let Some(state) = self.open_state(sequence)? {
+            return Ok(Some(kept(state.snapshot())));
         }
-        if self.late.iter().any(|frame| frame.sequence == sequence) {
-            return state_in(self.late_run(), sequence);
-        }
-        for entry in self.blocks_around(sequence)? {
-            if let Some(run) = self.run_of(&entry)?
-                && let Some(state) = state_in(run, sequence)?
+        for part in self.blocks_around(sequence)? {
+            if let Some(block) = part.block()?
+                && let Some(snapshot) = block.index_of(sequence).and_then(|index| block.snapshot(index))
             {
-                return Ok(Some(state));
+                return Ok(Some(kept(snapshot)));
             }
         }
         Ok(None)
@@ -171,33 +161,31 @@ impl<S: Segments> HostView<'_, S> {
         if let Some(open) = self.frames.iter().chain(&self.late).find(|frame| frame.sequence == sequence) {
             return Ok(Some(open.time));
         }
-        for entry in self.blocks_around(sequence)? {
-            let run = self.run_of(&entry)?.unwrap_or_default();
-            if let Some(frame) = run.frames.iter().find(|frame| frame.sequence == sequence) {
-                return Ok(Some(frame.time));
+        for part in self.blocks_around(sequence)? {
+            let timeline = part.timeline()?;
+            if let Ok(index) = timeline.sequences.binary_search(&sequence) {
+                return Ok(timeline.times.get(index).copied());
             }
         }
         Ok(None)
     }
 
     fn nearest(&self, time: Timestamp, nearest: Nearest) -> Result<Option<SnapshotEntry>, StoreError> {
-        let mut best = Best { time, nearest, found: None };
-        for open in self.frames.iter().chain(&self.late) {
-            best.offer(self.id(open.sequence)?, open.time);
-        }
         let range = match nearest {
             Nearest::AtOrBefore => Range { start: None, end: Some(time.plus_ms(1)) },
             Nearest::AtOrAfter => Range { start: Some(time), end: None },
         };
-        let mut blocks = self.blocks(range)?;
+        let mut parts = self.parts(range)?;
         match nearest {
-            Nearest::AtOrBefore => blocks.sort_by_key(|entry| std::cmp::Reverse(entry.last_time)),
-            Nearest::AtOrAfter => blocks.sort_by_key(|entry| entry.first_time),
+            Nearest::AtOrBefore => parts.sort_by_key(|part| std::cmp::Reverse(part.last_time)),
+            Nearest::AtOrAfter => parts.sort_by_key(|part| part.first_time),
         }
-        for entry in blocks {
-            if best.wants(entry.first_time, entry.last_time) {
-                for frame in self.run_of(&entry)?.unwrap_or_default().frames {
-                    best.offer(self.id(frame.sequence)?, frame.time);
+        let mut best = Best { time, nearest, found: None };
+        for part in parts {
+            if best.wants(part.first_time, part.last_time) {
+                let timeline = part.timeline()?;
+                for (sequence, time) in timeline.sequences.iter().zip(&timeline.times) {
+                    best.offer(self.id(*sequence)?, *time);
                 }
             }
         }
@@ -205,17 +193,15 @@ impl<S: Segments> HostView<'_, S> {
     }
 
     fn add_to(&self, newest: &mut Newest, range: Range) -> Result<(), StoreError> {
-        for open in self.frames.iter().chain(&self.late).filter(|open| range.contains(open.time)) {
-            newest.offer(open.time, self.id(open.sequence)?);
-        }
-        let mut blocks = self.blocks(range)?;
-        blocks.sort_by_key(|entry| std::cmp::Reverse(entry.last_time));
-        for entry in blocks {
-            let is_before = newest.before.is_none_or(|(time, _)| entry.first_time <= time);
-            if is_before && newest.wants(entry.last_time) {
-                for frame in self.run_of(&entry)?.unwrap_or_default().frames {
-                    if range.contains(frame.time) {
-                        newest.offer(frame.time, self.id(frame.sequence)?);
+        let mut parts = self.parts(range)?;
+        parts.sort_by_key(|part| std::cmp::Reverse(part.last_time));
+        for part in parts {
+            let is_before = newest.before.is_none_or(|(time, _)| part.first_time <= time);
+            if is_before && newest.wants(part.last_time) {
+                let timeline = part.timeline()?;
+                for (sequence, time) in timeline.sequences.iter().zip(&timeline.times) {
+                    if range.contains(*time) {
+                        newest.offer(*time, self.id(*sequence)?);
                     }
                 }
             }
@@ -250,9 +236,4 @@ impl Best {
             (_, None) => true,
         }
     }
-}
-
-fn state_in(run: Run, sequence: u32) -> Result<Option<HostState>, StoreError> {
-    let mut cursor = Cursor::start(run)?;
-    Ok(cursor.seek(sequence)?.then(|| cursor.into_state()))
 }

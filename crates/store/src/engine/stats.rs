@@ -2,9 +2,11 @@
 
 use std::sync::PoisonError;
 
+use procession_codec::block::{Block, Head};
+
+use super::Engine;
 use super::level::Level;
-use super::segments::{BlockFilter, Segments};
-use super::{Engine, wake};
+use super::segments::{BlockEntry, BlockFilter, Segments};
 use crate::{Range, Stats, StoreError};
 
 impl<S: Segments> Engine<S> {
@@ -37,20 +39,29 @@ impl<S: Segments> Engine<S> {
         Ok(stats)
     }
 
-    /// Checks every checksum and that every frame applies.
+    /// Checks every checksum, and that every open frame applies and every block opens.
     pub(super) fn verify(&self) -> Result<Vec<String>, StoreError> {
         let mut damages = self.segments.check()?;
         for (_, cell) in self.hosts.all() {
             self.awake_state(&mut cell.lock())?;
         }
         damages.extend(self.damages.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
-        for level in Level::ALL {
-            for entry in self.segments.blocks(BlockFilter { host: None, level, range: Range::default() })? {
-                if let Err(error) = self.run_of(&entry).and_then(wake::end_of) {
-                    damages.push(format!("host {}: block {}: {error}", entry.host, entry.id));
-                }
+        for entry in self.segments.blocks(BlockFilter { host: None, level: Level::Raw, range: Range::default() })? {
+            if let Err(error) = self.verify_block(&entry) {
+                damages.push(error.to_string());
             }
         }
         Ok(damages)
+    }
+
+    fn verify_block(&self, entry: &BlockEntry) -> Result<(), StoreError> {
+        let damaged = |error| StoreError::Damaged(format!("host {}: block {}: {error}", entry.host, entry.id));
+        let (Some(head), Some(body)) = (self.segments.block_head(entry.id)?, self.segments.block_body(entry.id)?)
+        else {
+            return Ok(());
+        };
+        Head::open(&head).and_then(|head| head.verify(&body)).map_err(damaged)?;
+        let dictionary = self.dictionary(entry.host, entry.epoch, entry.segments)?;
+        Block::open(&head, &body, &dictionary).map(drop).map_err(damaged)
     }
 }

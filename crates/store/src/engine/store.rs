@@ -39,7 +39,7 @@ impl<S: Segments> SegmentStore<S> {
         Self { engine: Arc::new(engine), order: Arc::default(), relieving: Arc::default() }
     }
 
-    async fn query<T: Send + 'static>(
+    pub(crate) async fn query<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Engine<S>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

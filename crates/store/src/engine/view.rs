@@ -3,78 +3,121 @@
 //! Sealing moves frames from the open part to blocks while queries run. A view takes the open part first, with the marks
 //! of how far the host is sealed, and then reads only blocks up to those marks: every frame is seen exactly once.
 
-use std::cmp::Reverse;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use procession_codec::HostState;
+use procession_codec::block::{Block, Head, Timeline};
 use procession_model::{SnapshotId, Timestamp};
 
 use super::Engine;
-use super::cursor::{Cursor, Step};
 use super::level::Level;
 use super::open_host::{Base, OpenFrame};
-use super::sealed::{self, Body, Run, RunFrame};
+use super::open_run;
 use super::segments::{BlockEntry, BlockFilter, HostMark, Segments};
 use crate::{HostNumber, Range, StoreError};
 
 /// One moment of a host's history.
-pub(super) struct HostView<'engine, S: Segments> {
+pub(crate) struct HostView<'engine, S: Segments> {
     engine: &'engine Engine<S>,
-    pub(super) mark: HostMark,
+    mark: HostMark,
     base: Base,
     /// The state after the newest frame.
     pub(super) state: Arc<HostState>,
+    /// Whether that state knows its processes, but not what ended before it.
+    pub(super) from_base: bool,
     /// The newest frame by time.
-    pub(super) newest: Option<SnapshotId>,
+    pub(crate) newest: Option<SnapshotId>,
     /// Open frames, oldest first.
     pub(super) frames: Vec<OpenFrame>,
-    /// Open late frames, oldest first.
+    /// Open late frames, in the order they came.
     pub(super) late: Vec<OpenFrame>,
 }
 
-/// A snapshot as [`HostView::each`] shows it.
-pub(super) struct Seen<'a> {
-    pub(super) id: SnapshotId,
-    pub(super) time: Timestamp,
-    pub(super) state: &'a HostState,
+/// A stretch of a host's history: a block, or what is open.
+pub(crate) struct Part<'view, S: Segments> {
+    view: &'view HostView<'view, S>,
+    what: What,
+    /// Time of its first frame.
+    pub(crate) first_time: Timestamp,
+    /// Time of its last frame.
+    pub(crate) last_time: Timestamp,
+    /// Whether its frames came late: their times are in no order.
+    pub(crate) late: bool,
+    /// How many frames.
+    pub(crate) frames: u32,
+    opened: OnceLock<Arc<Block>>,
+}
+
+enum What {
+    Sealed(BlockEntry),
+    Open,
+    OpenLate,
 }
 
 impl<S: Segments> Engine<S> {
     /// A view of a host; `None` if it has no history.
-    pub(super) fn view(&self, host: HostNumber) -> Result<Option<HostView<'_, S>>, StoreError> {
+    pub(crate) fn view(&self, host: HostNumber) -> Result<Option<HostView<'_, S>>, StoreError> {
         let Some(cell) = self.hosts.get(host) else {
             return Ok(None);
         };
         let mut open = cell.lock();
         let state = self.awake_state(&mut open)?;
-        let newest = SnapshotId::new(host, open.newest_sequence()).ok();
-        let mut view = HostView {
+        let view = HostView {
             engine: self,
             mark: open.mark,
             base: open.base.clone(),
             state,
-            newest,
+            from_base: open.from_base,
+            newest: SnapshotId::new(host, open.newest_sequence()).ok(),
             frames: open.frames.clone(),
             late: open.late.clone(),
         };
         drop(open);
-        view.late.sort_by_key(|frame| frame.time);
         Ok((view.newest.is_some() || !view.late.is_empty()).then_some(view))
+    }
+
+    /// All hosts that may have a history, by number.
+    pub(crate) fn host_numbers(&self) -> Vec<HostNumber> {
+        self.hosts.all().into_iter().map(|(host, _)| host).collect()
     }
 }
 
 impl<S: Segments> HostView<'_, S> {
-    /// Blocks that touch a range, by first time.
-    pub(super) fn blocks(&self, range: Range) -> Result<Vec<BlockEntry>, StoreError> {
+    /// The stretches that touch a range, by first time; open ones last.
+    pub(crate) fn parts(&self, range: Range) -> Result<Vec<Part<'_, S>>, StoreError> {
         let filter = BlockFilter { host: Some(self.mark.host), level: Level::Raw, range };
         let blocks = self.engine.segments.blocks(filter)?;
-        Ok(blocks.into_iter().filter(|entry| self.has(entry)).collect())
+        let mut parts: Vec<_> =
+            blocks.into_iter().filter(|entry| self.has(entry)).map(|entry| self.sealed(entry)).collect();
+        let open = [(What::Open, &self.frames, false), (What::OpenLate, &self.late, true)];
+        for (what, frames, late) in open {
+            let times = || frames.iter().map(|frame| frame.time);
+            if let (Some(first_time), Some(last_time)) = (times().min(), times().max())
+                && range.touches(first_time, last_time)
+            {
+                let frames = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+                parts.push(Part { view: self, what, first_time, last_time, late, frames, opened: OnceLock::new() });
+            }
+        }
+        Ok(parts)
+    }
+
+    fn sealed(&self, entry: BlockEntry) -> Part<'_, S> {
+        Part {
+            view: self,
+            what: What::Sealed(entry),
+            first_time: entry.first_time,
+            last_time: entry.last_time,
+            late: entry.late,
+            frames: entry.frames,
+            opened: OnceLock::new(),
+        }
     }
 
     /// Blocks that may have this sequence.
-    pub(super) fn blocks_around(&self, sequence: u32) -> Result<Vec<BlockEntry>, StoreError> {
+    pub(super) fn blocks_around(&self, sequence: u32) -> Result<Vec<Part<'_, S>>, StoreError> {
         let blocks = self.engine.segments.blocks_around(self.mark.host, sequence)?;
-        Ok(blocks.into_iter().filter(|entry| self.has(entry)).collect())
+        Ok(blocks.into_iter().filter(|entry| self.has(entry)).map(|entry| self.sealed(entry)).collect())
     }
 
     /// Whether a block was sealed when this view was taken.
@@ -82,123 +125,98 @@ impl<S: Segments> HostView<'_, S> {
         entry.last_sequence <= if entry.late { self.mark.sealed_late } else { self.mark.sealed }
     }
 
-    /// The open frames as a run.
-    pub(super) fn open_run(&self) -> Result<Run, StoreError> {
-        let base = match &self.base {
-            Base::Keyframe(packed) => Some(sealed::base_state(Some(packed))?.keyframe()),
-            Base::Nothing | Base::Asleep => None,
-        };
-        Ok(Run { base, frames: self.frames.iter().map(run_frame).collect() })
-    }
-
-    /// The open late frames as a run.
-    pub(super) fn late_run(&self) -> Run {
-        Run { base: None, frames: self.late.iter().map(run_frame).collect() }
-    }
-
-    /// The run of a block; `None` once retention took it.
-    pub(super) fn run_of(&self, entry: &BlockEntry) -> Result<Option<Run>, StoreError> {
-        match self.engine.run_of(entry) {
-            Ok(run) => Ok(Some(run)),
-            Err(error) if self.engine.segments.block_bytes(entry.id)?.is_some() => Err(error),
-            Err(_) => Ok(None),
+    /// The state after an open frame; `None` if it is not open.
+    pub(super) fn open_state(&self, sequence: u32) -> Result<Option<HostState>, StoreError> {
+        match open_run::state_after(&self.base, &self.frames, sequence)? {
+            Some(state) => Ok(Some(state)),
+            None => open_run::late_state(&self.late, sequence),
         }
     }
 
-    /// The snapshot of a number.
-    pub(super) fn id(&self, sequence: u32) -> Result<SnapshotId, StoreError> {
+    /// The newest snapshot by time, and when it was taken.
+    pub(crate) fn newest_snapshot(&self) -> Option<(SnapshotId, Timestamp)> {
+        Some((self.newest?, self.state.time()))
+    }
+
+    /// Which host.
+    pub(crate) fn host(&self) -> HostNumber {
+        self.mark.host
+    }
+
+    /// The snapshot of a sequence.
+    pub(crate) fn id(&self, sequence: u32) -> Result<SnapshotId, StoreError> {
         SnapshotId::new(self.mark.host, sequence).map_err(|error| StoreError::Damaged(error.to_string()))
     }
+}
 
-    /// Shows every snapshot in a range by time and number, oldest first.
-    pub(super) fn each(
+impl<S: Segments> Part<'_, S> {
+    /// What `read` makes of the head; `None` for open frames, which have none, and once retention took the block.
+    pub(crate) fn with_head<T>(
         &self,
-        range: Range,
-        mut see: impl FnMut(&Seen<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let mut waiting = self.pieces(range)?;
-        waiting.sort_by_key(|piece| Reverse(piece.first_time));
-        let mut active: Vec<Cursor> = Vec::new();
-        loop {
-            let next = active.iter().filter_map(Cursor::next_time).min();
-            if let Some(piece) = waiting.pop_if(|piece| next.is_none_or(|next| piece.first_time <= next)) {
-                if let Some(run) = piece.run(self)? {
-                    active.push(Cursor::start(run)?);
-                }
-                continue;
-            }
-            active.retain(|cursor| cursor.next_time().is_some());
-            let Some(cursor) = active.iter_mut().min_by_key(|cursor| cursor.next_time()) else {
-                return Ok(());
-            };
-            if range.end.is_some_and(|end| cursor.next_time() >= Some(end)) {
-                return Ok(());
-            }
-            if let Some(Step { sequence, time, .. }) = cursor.advance()?
-                && range.contains(time)
-            {
-                see(&Seen { id: self.id(sequence)?, time, state: cursor.state() })?;
-            }
-        }
-    }
-
-    fn pieces(&self, range: Range) -> Result<Vec<Piece>, StoreError> {
-        let touches = |frames: &[OpenFrame]| match (frames.first(), frames.last()) {
-            (Some(first), Some(last)) if range.touches(first.time, last.time) => Some(first.time),
-            _ => None,
+        read: impl FnOnce(&Head<'_>) -> Result<T, procession_codec::DecodeError>,
+    ) -> Result<Option<T>, StoreError> {
+        let What::Sealed(entry) = &self.what else {
+            return Ok(None);
         };
-        let open = touches(&self.frames).map(|first_time| Piece { first_time, what: What::Open });
-        let late = touches(&self.late).map(|first_time| Piece { first_time, what: What::Late });
-        let blocks = self.blocks(range)?.into_iter();
-        let blocks = blocks.map(|entry| Piece { first_time: entry.first_time, what: What::Block(entry) });
-        Ok(blocks.chain(open).chain(late).collect())
+        let Some(bytes) = self.view.engine.block_head(entry)? else {
+            return Ok(None);
+        };
+        let damaged = |error| StoreError::Damaged(format!("host {}: block {}: {error}", entry.host, entry.id));
+        Head::open(&bytes).and_then(|head| read(&head)).map(Some).map_err(damaged)
     }
-}
 
-/// A run that is read when its time comes.
-struct Piece {
-    first_time: Timestamp,
-    what: What,
-}
+    /// Whether it may have a process of this name and of this user.
+    pub(crate) fn may_have(&self, name: Option<&str>, user: Option<&str>) -> Result<bool, StoreError> {
+        if name.is_none() && user.is_none() {
+            return Ok(true);
+        }
+        let may = self.with_head(|head| {
+            let skip = head.skip()?;
+            Ok(name.is_none_or(|name| skip.may_have_name(name)) && user.is_none_or(|user| skip.may_have_user(user)))
+        })?;
+        Ok(may.unwrap_or(true))
+    }
 
-enum What {
-    Block(BlockEntry),
-    Open,
-    Late,
-}
-
-impl Piece {
-    fn run<S: Segments>(&self, view: &HostView<'_, S>) -> Result<Option<Run>, StoreError> {
+    /// When its frames were taken, and their sequences, in the order of the frames.
+    pub(crate) fn timeline(&self) -> Result<Timeline, StoreError> {
+        let of_open = |frames: &[OpenFrame]| Timeline {
+            times: frames.iter().map(|frame| frame.time).collect(),
+            sequences: frames.iter().map(|frame| frame.sequence).collect(),
+        };
         match &self.what {
-            What::Block(entry) => view.run_of(entry),
-            What::Open => view.open_run().map(Some),
-            What::Late => Ok(Some(view.late_run())),
+            What::Open => Ok(of_open(&self.view.frames)),
+            What::OpenLate => Ok(of_open(&self.view.late)),
+            What::Sealed(_) => Ok(self.with_head(|head| head.timeline())?.unwrap_or_default()),
         }
     }
-}
 
-impl<S: Segments> Engine<S> {
-    /// What a block holds.
-    pub(super) fn run_of(&self, entry: &BlockEntry) -> Result<Run, StoreError> {
-        let gone = || StoreError::Damaged(format!("block {} has no bytes", entry.id));
-        let bytes = self.segments.block_bytes(entry.id)?.ok_or_else(gone)?;
-        sealed::decode(bytes)
-    }
-
-    /// The sealed snapshot of a host that has exactly this time.
-    pub(super) fn sealed_sequence_at(&self, host: HostNumber, time: Timestamp) -> Result<Option<u32>, StoreError> {
-        let range = Range { start: Some(time), end: Some(time.plus_ms(1)) };
-        for entry in self.segments.blocks(BlockFilter { host: Some(host), level: Level::Raw, range })? {
-            let run = self.run_of(&entry)?;
-            if let Some(found) = run.frames.iter().find(|frame| frame.time == time) {
-                return Ok(Some(found.sequence));
-            }
+    /// The block that it is, if it is sealed.
+    pub(crate) fn entry(&self) -> Option<&BlockEntry> {
+        match &self.what {
+            What::Sealed(entry) => Some(entry),
+            What::Open | What::OpenLate => None,
         }
-        Ok(None)
     }
-}
 
-/// An open frame as a frame of a run.
-pub(super) fn run_frame(open: &OpenFrame) -> RunFrame {
-    RunFrame { sequence: open.sequence, time: open.time, body: Body::Bytes(open.bytes.clone()) }
+    /// The open frames that it is, if it is not sealed.
+    pub(super) fn open_frames(&self) -> Option<&[OpenFrame]> {
+        match &self.what {
+            What::Open => Some(&self.view.frames),
+            What::OpenLate => Some(&self.view.late),
+            What::Sealed(_) => None,
+        }
+    }
+
+    /// All of it, opened; `None` once retention took it.
+    pub(crate) fn block(&self) -> Result<Option<Arc<Block>>, StoreError> {
+        if let Some(found) = self.opened.get() {
+            return Ok(Some(Arc::clone(found)));
+        }
+        let block = match &self.what {
+            What::Sealed(entry) => return self.view.engine.block(entry),
+            What::Open => Arc::new(open_run::as_block(&self.view.base, &self.view.frames)?),
+            What::OpenLate => Arc::new(open_run::as_block(&Base::Nothing, &self.view.late)?),
+        };
+        Ok(Some(Arc::clone(self.opened.get_or_init(|| block))))
+    }
 }

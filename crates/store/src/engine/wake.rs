@@ -1,4 +1,4 @@
-//! Waking a host: its live state from its last block and the open frames.
+//! Waking a host: its live state from the base of its open frames and those frames.
 //!
 //! A restart reads the journal but decodes nothing; each host pays when it is first asked for. A frame that is damaged, or
 //! goes on from one that is, ends what can be known until the next keyframe: the prefix stays, the loss is reported.
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use procession_codec::{FrameKind, HostState, frame};
 
-use super::cursor::Cursor;
+use super::Engine;
 use super::open_host::{Base, FrameTotals, OpenFrame, OpenHost};
+use super::open_run;
 use super::segments::Segments;
-use super::{Engine, sealed};
 use crate::StoreError;
 
 impl<S: Segments> Engine<S> {
@@ -27,53 +27,38 @@ impl<S: Segments> Engine<S> {
             if kept {
                 last_good = open.sequence;
             } else {
-                dropped.push((open.sequence, open.row));
+                dropped.push((open.sequence, open.row, open.bytes.len()));
             }
             kept
         });
         host.late.retain_mut(|open| {
             let kept = go_on(&mut HostState::new(), open, 0);
             if !kept {
-                dropped.push((open.sequence, open.row));
+                dropped.push((open.sequence, open.row, open.bytes.len()));
             }
             kept
         });
         self.report_dropped(host, &dropped);
+        host.from_base = host.frames.is_empty() && !state.is_empty();
         let state = Arc::new(state);
         host.state = Some(Arc::clone(&state));
         Ok(state)
     }
 
-    /// The state before the first open frame; of a sleeping host the end of its last block.
     fn base_state(&self, host: &mut OpenHost) -> Result<HostState, StoreError> {
-        match &host.base {
-            Base::Nothing => Ok(HostState::new()),
-            Base::Keyframe(packed) => sealed::base_state(Some(packed)),
-            Base::Asleep => {
-                let state = self.sealed_end(host)?;
-                host.base = if state.is_empty() {
-                    Base::Nothing
-                } else {
-                    Base::Keyframe(sealed::pack_base(&state.keyframe())?)
-                };
-                Ok(state)
-            }
+        if matches!(host.base, Base::Asleep) {
+            host.base = self.segments.base(host.mark.host)?.map_or(Base::Nothing, Base::Keyframe);
         }
-    }
-
-    fn sealed_end(&self, host: &OpenHost) -> Result<HostState, StoreError> {
-        let Some(entry) = self.segments.last_block(host.mark.host)? else {
-            return Ok(HostState::new());
-        };
-        self.run_of(&entry).and_then(end_of).or_else(|error| {
-            self.report(format!("host {}: last block: {error}", host.mark.host));
+        open_run::base_state(&host.base).or_else(|error| {
+            self.report(format!("host {}: {error}", host.mark.host));
+            host.base = Base::Nothing;
             Ok(HostState::new())
         })
     }
 
     /// What was lost cannot be gone on from, and does not hold its row of the journal.
-    fn report_dropped(&self, host: &mut OpenHost, dropped: &[(u32, u64)]) {
-        let Some((first, _)) = dropped.first() else {
+    fn report_dropped(&self, host: &mut OpenHost, dropped: &[(u32, u64, usize)]) {
+        let Some((first, ..)) = dropped.first() else {
             return;
         };
         if let Some(stream) = &mut host.mark.stream {
@@ -81,7 +66,8 @@ impl<S: Segments> Engine<S> {
         }
         let number = host.mark.host;
         self.report(format!("host {number}: {} frames of the journal are lost, the first is {first}", dropped.len()));
-        self.rows().release(dropped.iter().map(|(_, row)| *row));
+        self.open_bytes.remove(dropped.iter().map(|(.., bytes)| bytes).sum());
+        self.rows().release(dropped.iter().map(|(_, row, _)| *row));
     }
 }
 
@@ -96,11 +82,4 @@ fn go_on(state: &mut HostState, open: &mut OpenFrame, last_good: u32) -> bool {
     }
     open.totals = FrameTotals::of(state);
     true
-}
-
-/// The state after the last frame of a run.
-pub(super) fn end_of(run: sealed::Run) -> Result<HostState, StoreError> {
-    let mut cursor = Cursor::start(run)?;
-    while cursor.advance()?.is_some() {}
-    Ok(cursor.into_state())
 }

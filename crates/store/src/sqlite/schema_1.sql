@@ -41,9 +41,15 @@ CREATE TABLE host_mark (
     sealed INTEGER NOT NULL,
     sealed_late INTEGER NOT NULL,
     last_sequence INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
     stream BLOB,
     stream_sequence INTEGER,
     resumable INTEGER NOT NULL
+);
+-- The state that a host's open frames go on from, as a packed keyframe.
+CREATE TABLE host_base (
+    host INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL
 );
 -- What queries choose blocks by is apart from their bytes, so that choosing reads little.
 CREATE TABLE block (
@@ -58,20 +64,25 @@ CREATE TABLE block (
     frames INTEGER NOT NULL,
     samples INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    dictionary INTEGER NOT NULL,
-    skip BLOB NOT NULL
+    epoch INTEGER NOT NULL,
+    segments INTEGER NOT NULL
 );
 CREATE INDEX block_by_time ON block (host, level, last_time, first_time);
 CREATE INDEX block_by_sequence ON block (host, level, last_sequence);
-CREATE TABLE block_bytes (
+CREATE INDEX block_by_age ON block (level, last_time);
+CREATE TABLE block_head (
     id INTEGER PRIMARY KEY,
     bytes BLOB NOT NULL
 );
--- Strings of a host's blocks. A dictionary grows by segments and is followed by another one when it is big.
+CREATE TABLE block_body (
+    id INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL
+);
+-- Strings of a host's blocks, by epoch.
 CREATE TABLE dictionary (
     host INTEGER NOT NULL,
-    number INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
     segment INTEGER NOT NULL,
     bytes BLOB NOT NULL,
-    PRIMARY KEY (host, number, segment)
+    PRIMARY KEY (host, epoch, segment)
 ) WITHOUT ROWID;

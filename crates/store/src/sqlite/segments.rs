@@ -14,7 +14,7 @@ use crate::{FrameOrigin, HostNumber, StoreError, StreamPosition};
 
 /// Columns of a block entry, in the order `block` reads them.
 const BLOCK_COLUMNS: &str = "id, host, level, late, first_time, last_time, first_sequence, last_sequence, frames, samples, \
-                             bytes, dictionary";
+                             bytes, epoch, segments";
 
 /// The history's rows in SQLite.
 #[derive(Debug)]
@@ -45,7 +45,8 @@ impl Segments for SqliteSegments {
     }
 
     fn marks(&self) -> Result<Vec<HostMark>, StoreError> {
-        let sql = "SELECT host, sealed, sealed_late, last_sequence, stream, stream_sequence, resumable FROM host_mark";
+        let sql =
+            "SELECT host, sealed, sealed_late, last_sequence, epoch, stream, stream_sequence, resumable FROM host_mark";
         self.database.read(|transaction| collect(transaction, sql, [], mark))
     }
 
@@ -55,9 +56,20 @@ impl Segments for SqliteSegments {
             for mark in &sealing.marks {
                 put_mark(transaction, mark)?;
             }
-            let mut delete = transaction.prepare_cached("DELETE FROM journal WHERE id = ?1").map_err(failed)?;
+            for (host, base) in &sealing.bases {
+                let sql = "INSERT OR REPLACE INTO host_base (host, bytes) VALUES (?1, ?2)";
+                transaction
+                    .prepare_cached(sql)
+                    .and_then(|mut put| put.execute(params![host, &base[..]]))
+                    .map_err(failed)?;
+            }
             for row in &sealing.journal_rows {
-                delete.execute([signed(*row)?]).map_err(failed)?;
+                delete(transaction, "DELETE FROM journal WHERE id = ?1", signed(*row)?)?;
+            }
+            for id in &sealing.removed {
+                for sql in DELETE_BLOCK {
+                    delete(transaction, sql, *id)?;
+                }
             }
             Ok(ids)
         })
@@ -93,25 +105,22 @@ impl Segments for SqliteSegments {
         self.database.read(|transaction| collect(transaction, &sql, params![host, sequence], block))
     }
 
-    fn last_block(&self, host: HostNumber) -> Result<Option<BlockEntry>, StoreError> {
-        let sql = format!(
-            "SELECT {BLOCK_COLUMNS} FROM block WHERE host = ?1 AND level = 0 AND late = 0 \
-             ORDER BY last_sequence DESC LIMIT 1"
-        );
-        self.database.read(|transaction| Ok(collect(transaction, &sql, [host], block)?.pop()))
+    fn base(&self, host: HostNumber) -> Result<Option<Bytes>, StoreError> {
+        self.database
+            .read(|transaction| one_blob(transaction, "SELECT bytes FROM host_base WHERE host = ?1", host.into()))
     }
 
-    fn block_bytes(&self, id: i64) -> Result<Option<Bytes>, StoreError> {
-        self.database.read(|transaction| one_blob(transaction, "SELECT bytes FROM block_bytes WHERE id = ?1", id))
+    fn block_head(&self, id: i64) -> Result<Option<Bytes>, StoreError> {
+        self.database.read(|transaction| one_blob(transaction, "SELECT bytes FROM block_head WHERE id = ?1", id))
     }
 
-    fn block_skip(&self, id: i64) -> Result<Option<Bytes>, StoreError> {
-        self.database.read(|transaction| one_blob(transaction, "SELECT skip FROM block WHERE id = ?1", id))
+    fn block_body(&self, id: i64) -> Result<Option<Bytes>, StoreError> {
+        self.database.read(|transaction| one_blob(transaction, "SELECT bytes FROM block_body WHERE id = ?1", id))
     }
 
-    fn dictionary(&self, host: HostNumber, number: u32) -> Result<Vec<Bytes>, StoreError> {
-        let sql = "SELECT bytes FROM dictionary WHERE host = ?1 AND number = ?2 ORDER BY segment";
-        self.database.read(|transaction| collect(transaction, sql, [host, number], |row| blob(row, 0)))
+    fn dictionary(&self, host: HostNumber, epoch: u32) -> Result<Vec<Bytes>, StoreError> {
+        let sql = "SELECT bytes FROM dictionary WHERE host = ?1 AND epoch = ?2 ORDER BY segment";
+        self.database.read(|transaction| collect(transaction, sql, [host, epoch], |row| blob(row, 0)))
     }
 
     fn totals(&self) -> Result<Totals, StoreError> {
@@ -129,6 +138,15 @@ impl Segments for SqliteSegments {
     fn close(&self) -> Result<(), StoreError> {
         self.database.writer().pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).map_err(failed)
     }
+}
+
+/// What a block has in each table.
+const DELETE_BLOCK: [&str; 3] =
+    ["DELETE FROM block WHERE id = ?1", "DELETE FROM block_head WHERE id = ?1", "DELETE FROM block_body WHERE id = ?1"];
+
+fn delete(connection: &Connection, sql: &str, id: i64) -> Result<(), StoreError> {
+    connection.prepare_cached(sql).and_then(|mut delete| delete.execute([id])).map_err(failed)?;
+    Ok(())
 }
 
 fn collect<T>(
@@ -168,12 +186,12 @@ fn signed(number: u64) -> Result<i64, StoreError> {
 }
 
 fn mark(row: &Row<'_>) -> Result<HostMark, StoreError> {
-    let stream: Option<[u8; 16]> = row.get(4).map_err(failed)?;
+    let stream: Option<[u8; 16]> = row.get(5).map_err(failed)?;
     let stream = match stream {
         Some(stream) => Some(StreamPosition {
             // Stream sequences use all 64 bits: kept bit by bit.
-            origin: FrameOrigin { stream, sequence: row.get::<_, i64>(5).map_err(failed)?.cast_unsigned() },
-            resumable: row.get(6).map_err(failed)?,
+            origin: FrameOrigin { stream, sequence: row.get::<_, i64>(6).map_err(failed)?.cast_unsigned() },
+            resumable: row.get(7).map_err(failed)?,
         }),
         None => None,
     };
@@ -182,6 +200,7 @@ fn mark(row: &Row<'_>) -> Result<HostMark, StoreError> {
         sealed: row.get(1).map_err(failed)?,
         sealed_late: row.get(2).map_err(failed)?,
         last_sequence: row.get(3).map_err(failed)?,
+        epoch: row.get(4).map_err(failed)?,
         stream,
     })
 }
@@ -189,8 +208,8 @@ fn mark(row: &Row<'_>) -> Result<HostMark, StoreError> {
 fn put_mark(transaction: &Transaction<'_>, mark: &HostMark) -> Result<(), StoreError> {
     let mut put = transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO host_mark (host, sealed, sealed_late, last_sequence, stream, stream_sequence, resumable) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR REPLACE INTO host_mark (host, sealed, sealed_late, last_sequence, epoch, stream, stream_sequence, \
+             resumable) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )
         .map_err(failed)?;
     let origin = mark.stream.map(|stream| stream.origin);
@@ -199,6 +218,7 @@ fn put_mark(transaction: &Transaction<'_>, mark: &HostMark) -> Result<(), StoreE
         mark.sealed,
         mark.sealed_late,
         mark.last_sequence,
+        mark.epoch,
         origin.map(|origin| origin.stream),
         origin.map(|origin| origin.sequence.cast_signed()),
         mark.stream.is_some_and(|stream| stream.resumable),
@@ -221,7 +241,8 @@ fn block(row: &Row<'_>) -> Result<BlockEntry, StoreError> {
         frames: row.get(8).map_err(failed)?,
         samples: unsigned(row, 9)?,
         bytes: unsigned(row, 10)?,
-        dictionary: row.get(11).map_err(failed)?,
+        epoch: row.get(11).map_err(failed)?,
+        segments: row.get(12).map_err(failed)?,
     })
 }
 
@@ -230,7 +251,7 @@ fn insert_block(transaction: &Transaction<'_>, block: &NewBlock) -> Result<i64, 
     let mut insert = transaction
         .prepare_cached(
             "INSERT INTO block (host, level, late, first_time, last_time, first_sequence, last_sequence, frames, samples, \
-             bytes, dictionary, skip) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             bytes, epoch, segments) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )
         .map_err(failed)?;
     let id = insert
@@ -245,21 +266,22 @@ fn insert_block(transaction: &Transaction<'_>, block: &NewBlock) -> Result<i64, 
             entry.frames,
             signed(entry.samples)?,
             signed(entry.bytes)?,
-            entry.dictionary,
-            block.skip,
+            entry.epoch,
+            entry.segments,
         ])
         .map_err(failed)?;
-    let mut insert =
-        transaction.prepare_cached("INSERT INTO block_bytes (id, bytes) VALUES (?1, ?2)").map_err(failed)?;
-    insert.execute(params![id, block.bytes]).map_err(failed)?;
-    if !block.segment.is_empty() {
-        let mut insert = transaction
-            .prepare_cached(
-                "INSERT INTO dictionary (host, number, segment, bytes) SELECT ?1, ?2, \
-                 (SELECT coalesce(max(segment) + 1, 0) FROM dictionary WHERE host = ?1 AND number = ?2), ?3",
-            )
-            .map_err(failed)?;
-        insert.execute(params![entry.host, entry.dictionary, block.segment]).map_err(failed)?;
+    for (sql, bytes) in [
+        ("INSERT INTO block_head (id, bytes) VALUES (?1, ?2)", &block.head),
+        ("INSERT INTO block_body (id, bytes) VALUES (?1, ?2)", &block.body),
+    ] {
+        transaction.prepare_cached(sql).and_then(|mut put| put.execute(params![id, bytes])).map_err(failed)?;
+    }
+    if let Some(segment) = &block.segment {
+        // The block needs its own segment and all before it.
+        let number = entry.segments.saturating_sub(1);
+        let sql = "INSERT INTO dictionary (host, epoch, segment, bytes) VALUES (?1, ?2, ?3, ?4)";
+        let mut put = transaction.prepare_cached(sql).map_err(failed)?;
+        put.execute(params![entry.host, entry.epoch, number, segment]).map_err(failed)?;
     }
     Ok(id)
 }

@@ -28,21 +28,21 @@ impl Factory for Sqlite {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_that_are_not_sealed() {
-    for seed in 0..8 {
+    for seed in 0..3 {
         random_history(&Sqlite::new(), seed, Kept::Unsealed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_that_are_sealed() {
-    for seed in 100..108 {
+    for seed in 100..104 {
         random_history(&Sqlite::new(), seed, Kept::Sealed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_with_sealings_and_restarts_in_between() {
-    for seed in 200..216 {
+    for seed in 200..206 {
         random_history(&Sqlite::new(), seed, Kept::Mixed).await;
     }
 }

@@ -1,0 +1,163 @@
+//! Blocks and dictionaries, read and kept for a while.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use procession_codec::block::{Block, Dictionary, Head};
+use procession_model::Timestamp;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::Engine;
+use super::level::Level;
+use super::segments::{BlockEntry, BlockFilter, Segments};
+use crate::{HostNumber, Range, StoreError};
+
+/// Bytes of opened blocks that are kept, as far as they can be estimated.
+const BLOCK_CACHE_BYTES: u64 = 96 << 20;
+/// Bytes of heads that are kept.
+const HEAD_CACHE_BYTES: u64 = 16 << 20;
+/// Bytes of dictionaries that are kept, as far as they can be estimated.
+const DICTIONARY_CACHE_BYTES: u64 = 32 << 20;
+/// How many entries the caches are made for; they take more where entries are small.
+const CACHE_ENTRIES: usize = 1_024;
+/// An opened block is about so many times its bytes, and so many bytes a row more.
+const BLOCK_GROWTH: u64 = 8;
+const ROW_BYTES: u64 = 256;
+/// What a string costs beside its text.
+const STRING_BYTES: u64 = 96;
+
+/// What was read lately.
+pub(super) struct Caches {
+    blocks: Cache<i64, Arc<Block>, Weights>,
+    heads: Cache<i64, Bytes, Weights>,
+    dictionaries: Cache<(HostNumber, u32), Arc<Dictionary>, Weights>,
+}
+
+#[derive(Clone)]
+struct Weights;
+
+impl Weighter<i64, Arc<Block>> for Weights {
+    fn weight(&self, _id: &i64, block: &Arc<Block>) -> u64 {
+        let summary = block.summary();
+        // Most values do not change from frame to frame; a sixteenth is on the safe side.
+        u64::from(summary.rows) * ROW_BYTES
+            + u64::from(summary.frames) * ROW_BYTES
+            + summary.process_samples / 16 * BLOCK_GROWTH
+    }
+}
+
+impl Weighter<i64, Bytes> for Weights {
+    fn weight(&self, _id: &i64, head: &Bytes) -> u64 {
+        head.len() as u64 + STRING_BYTES
+    }
+}
+
+impl Weighter<(HostNumber, u32), Arc<Dictionary>> for Weights {
+    fn weight(&self, _key: &(HostNumber, u32), dictionary: &Arc<Dictionary>) -> u64 {
+        (dictionary.len() as u64 + 1) * STRING_BYTES * 2
+    }
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self {
+            blocks: Cache::with_weighter(CACHE_ENTRIES, BLOCK_CACHE_BYTES, Weights),
+            heads: Cache::with_weighter(CACHE_ENTRIES, HEAD_CACHE_BYTES, Weights),
+            dictionaries: Cache::with_weighter(CACHE_ENTRIES, DICTIONARY_CACHE_BYTES, Weights),
+        }
+    }
+}
+
+impl<S: Segments> Engine<S> {
+    /// The head of a block; `None` once retention took it.
+    pub(crate) fn block_head(&self, entry: &BlockEntry) -> Result<Option<Bytes>, StoreError> {
+        if let Some(found) = self.caches.heads.get(&entry.id) {
+            return Ok(Some(found));
+        }
+        let head = self.segments.block_head(entry.id)?;
+        if let Some(head) = &head {
+            self.caches.heads.insert(entry.id, head.clone());
+        }
+        Ok(head)
+    }
+
+    /// A raw block, opened; `None` once retention took it.
+    pub(crate) fn block(&self, entry: &BlockEntry) -> Result<Option<Arc<Block>>, StoreError> {
+        if let Some(found) = self.caches.blocks.get(&entry.id) {
+            return Ok(Some(found));
+        }
+        let (Some(head), Some(body)) = (self.block_head(entry)?, self.segments.block_body(entry.id)?) else {
+            return Ok(None);
+        };
+        let dictionary = self.dictionary(entry.host, entry.epoch, entry.segments)?;
+        let damaged = |error| StoreError::Damaged(format!("host {}: block {}: {error}", entry.host, entry.id));
+        let block = Arc::new(Block::open(&head, &body, &dictionary).map_err(damaged)?);
+        self.caches.blocks.insert(entry.id, Arc::clone(&block));
+        Ok(Some(block))
+    }
+
+    /// An epoch of a host's dictionary with at least so many segments.
+    pub(super) fn dictionary(
+        &self,
+        host: HostNumber,
+        epoch: u32,
+        segments: u32,
+    ) -> Result<Arc<Dictionary>, StoreError> {
+        if let Some(found) = self.caches.dictionaries.get(&(host, epoch))
+            && found.segments() >= segments
+        {
+            return Ok(found);
+        }
+        let dictionary = Arc::new(self.read_dictionary(host, epoch)?);
+        self.caches.dictionaries.insert((host, epoch), Arc::clone(&dictionary));
+        Ok(dictionary)
+    }
+
+    /// An epoch of a host's dictionary to go on with.
+    pub(super) fn own_dictionary(&self, host: HostNumber, epoch: u32) -> Result<Dictionary, StoreError> {
+        let kept = self.caches.dictionaries.remove(&(host, epoch)).and_then(|(_, kept)| Arc::into_inner(kept));
+        kept.map_or_else(|| self.read_dictionary(host, epoch), Ok)
+    }
+
+    /// Takes a dictionary back once all of it is durable.
+    pub(super) fn give_dictionary(&self, host: HostNumber, dictionary: Dictionary) {
+        self.caches.dictionaries.insert((host, dictionary.epoch()), Arc::new(dictionary));
+    }
+
+    /// All of an epoch that is durable.
+    pub(super) fn read_dictionary(&self, host: HostNumber, epoch: u32) -> Result<Dictionary, StoreError> {
+        let mut dictionary = Dictionary::new(epoch);
+        for segment in self.segments.dictionary(host, epoch)? {
+            let damaged = |error| StoreError::Damaged(format!("host {host}: dictionary {epoch}: {error}"));
+            dictionary.push(&segment).map_err(damaged)?;
+        }
+        Ok(dictionary)
+    }
+
+    /// Forgets what was read of blocks that are deleted now.
+    pub(super) fn forget_blocks(&self, ids: &[i64]) {
+        for id in ids {
+            self.caches.blocks.remove(id);
+            self.caches.heads.remove(id);
+        }
+    }
+}
+
+impl<S: Segments> Engine<S> {
+    /// The sealed snapshot of a host that has exactly this time.
+    pub(super) fn sealed_sequence_at(&self, host: HostNumber, time: Timestamp) -> Result<Option<u32>, StoreError> {
+        let range = Range { start: Some(time), end: Some(time.plus_ms(1)) };
+        for entry in self.segments.blocks(BlockFilter { host: Some(host), level: Level::Raw, range })? {
+            let Some(head) = self.block_head(&entry)? else {
+                continue;
+            };
+            let damaged = |error| StoreError::Damaged(format!("host {host}: block {}: {error}", entry.id));
+            let timeline = Head::open(&head).and_then(|head| head.timeline()).map_err(damaged)?;
+            if let Some(index) = timeline.times.iter().position(|other| *other == time) {
+                return Ok(timeline.sequences.get(index).copied());
+            }
+        }
+        Ok(None)
+    }
+}

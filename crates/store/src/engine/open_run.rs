@@ -1,0 +1,101 @@
+//! Frames that are not sealed, as a run: decoded one by one, or turned into a block for those who read by column.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use procession_codec::block::{Block, Dictionary, Effort, SealError, Sealed, seal};
+use procession_codec::{Frame, HostState, frame};
+
+use super::open_host::{Base, OpenFrame};
+use crate::StoreError;
+
+/// A keyframe is at most that long unpacked.
+const BASE_BYTES_MAX: usize = procession_codec::limits::FRAME_BODY_BYTES_MAX;
+const BASE_LEVEL: i32 = 1;
+
+/// What open frames go on from, as bytes.
+pub(super) fn pack_base(state: &HostState) -> Result<Bytes, StoreError> {
+    let mut keyframe = state.keyframe();
+    // These belong to the frame before, which is in a block.
+    keyframe.brief = Vec::new();
+    keyframe.losses = Vec::new();
+    let mut plain = Vec::new();
+    frame::encode(&keyframe, &mut plain);
+    let packed = zstd::bulk::compress(&plain, BASE_LEVEL).map_err(|error| StoreError::Failed(Box::new(error)))?;
+    Ok(Bytes::from(packed))
+}
+
+/// The state that a base stands for.
+pub(super) fn base_state(base: &Base) -> Result<HostState, StoreError> {
+    let mut state = HostState::new();
+    if let Base::Keyframe(packed) = base {
+        let plain = zstd::bulk::decompress(packed, BASE_BYTES_MAX)
+            .map_err(|error| StoreError::Damaged(format!("the state that open frames go on from: {error}")))?;
+        apply(&mut state, &decode(&plain)?)?;
+    }
+    Ok(state)
+}
+
+/// Decodes a frame that was decoded before: only damage makes it fail.
+pub(super) fn decode(bytes: &[u8]) -> Result<Frame, StoreError> {
+    frame::decode(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// Applies a frame that was applied before: only damage makes it fail.
+pub(super) fn apply(state: &mut HostState, frame: &Frame) -> Result<(), StoreError> {
+    state.apply(frame).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// The state after one of the frames; `None` if it is not among them.
+pub(super) fn state_after(base: &Base, frames: &[OpenFrame], sequence: u32) -> Result<Option<HostState>, StoreError> {
+    let Some(index) = frames.iter().position(|open| open.sequence == sequence) else {
+        return Ok(None);
+    };
+    let mut state = base_state(base)?;
+    for open in &frames[..=index] {
+        apply(&mut state, &decode(&open.bytes)?)?;
+    }
+    Ok(Some(state))
+}
+
+/// The state after one late frame: each stands for itself.
+pub(super) fn late_state(frames: &[OpenFrame], sequence: u32) -> Result<Option<HostState>, StoreError> {
+    let Some(open) = frames.iter().find(|open| open.sequence == sequence) else {
+        return Ok(None);
+    };
+    let mut state = HostState::new();
+    apply(&mut state, &decode(&open.bytes)?)?;
+    Ok(Some(state))
+}
+
+/// A run, sealed, and the state after it.
+pub(super) fn seal_run(
+    base: &HostState,
+    frames: &[OpenFrame],
+    dictionary: &Dictionary,
+    effort: Effort,
+) -> Result<(Sealed, HostState), StoreError> {
+    let mut end = base.clone();
+    let mut decoded = Vec::with_capacity(frames.len());
+    for open in frames {
+        let frame = decode(&open.bytes)?;
+        apply(&mut end, &frame)?;
+        decoded.push((open.sequence, Arc::new(frame)));
+    }
+    let sealed = seal(base, &decoded, dictionary, effort).map_err(|error| match error {
+        SealError::Apply(_) | SealError::Empty | SealError::Disordered => StoreError::Damaged(error.to_string()),
+        SealError::OverLimit(_) | SealError::Compression => StoreError::Failed(Box::new(error)),
+    })?;
+    Ok((sealed, end))
+}
+
+/// Open frames as a block that nobody keeps.
+pub(super) fn as_block(base: &Base, frames: &[OpenFrame]) -> Result<Block, StoreError> {
+    let mut dictionary = Dictionary::new(0);
+    let (sealed, _) = seal_run(&base_state(base)?, frames, &dictionary, Effort::Fast)?;
+    let damaged = |error: procession_codec::DecodeError| StoreError::Damaged(error.to_string());
+    if let Some(segment) = &sealed.segment {
+        dictionary.push(segment).map_err(damaged)?;
+    }
+    Block::open(&sealed.head, &sealed.body, &dictionary).map_err(damaged)
+}
