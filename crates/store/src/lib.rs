@@ -8,6 +8,7 @@ mod catalog;
 mod engine;
 mod error;
 mod history;
+mod rollup;
 mod sqlite;
 
 pub use catalog::{

@@ -6,7 +6,17 @@
 //! microsecond, so the same frames give the same answer in whatever order and level they are read.
 
 mod answer;
+mod changes;
+mod forest;
+mod lives;
+mod peaks;
+pub(crate) mod piece;
+pub(crate) mod raw;
 mod request;
+mod runs;
+mod search;
+mod series;
+mod top;
 
 use async_trait::async_trait;
 use procession_model::Identity;

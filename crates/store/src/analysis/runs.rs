@@ -1,0 +1,83 @@
+//! When a program ran: runs, gaps, restarts.
+
+use std::sync::Arc;
+
+use procession_model::{SnapshotId, Timestamp};
+
+use super::lives::Lives;
+use super::piece::Leaf;
+use super::{Gap, ProgramOnHost, ProgramRun, ROWS_MAX};
+use crate::{HostNumber, Run};
+
+/// The runs of what was gathered on one host, by their start, and what they come to. `newest` is the host's newest snapshot.
+pub(crate) fn runs(
+    host: HostNumber,
+    lives: &Lives,
+    newest: Option<(SnapshotId, Timestamp)>,
+) -> (Vec<ProgramRun>, ProgramOnHost) {
+    let of_lives = lives.lives.iter().map(|life| {
+        let cell = life.cell();
+        ProgramRun {
+            host,
+            run: life.run(newest),
+            count: 1,
+            cpu_time_us: cell.cpu_tenths.saturating_add(life.extra().map_or(0, |(extra, _)| extra)) / 10,
+            memory_bytes_max: cell.memory_max,
+        }
+    });
+    let of_leaves = lives.leaves.iter().filter(|leaf| leaf.count > 0).map(|leaf| ProgramRun {
+        host,
+        run: run_of_leaf(leaf),
+        count: leaf.count,
+        cpu_time_us: leaf.cell.cpu_tenths.saturating_add(leaf.extra_tenths) / 10,
+        memory_bytes_max: leaf.cell.memory_max.or_else(|| leaf.end?.peak_memory_bytes),
+    });
+    let mut runs: Vec<ProgramRun> = of_lives.chain(of_leaves).collect();
+    runs.sort_by_key(|run| (run.run.started, run.run.description.identity.pid, run.run.ended));
+    let mut on_host = sum_up(host, &runs);
+    let of_lives = lives.lives.iter().map(|life| life.run(newest)).map(|run| length_ms(run.started, run.ended));
+    let alive_ms = of_lives.chain(lives.leaves.iter().map(|leaf| leaf.alive_ms));
+    on_host.process_ms = alive_ms.fold(0, u64::saturating_add);
+    (runs, on_host)
+}
+
+fn run_of_leaf(leaf: &Leaf) -> Run {
+    let started =
+        leaf.description.identity.start.unwrap_or_else(|| leaf.end.and_then(|end| end.time).unwrap_or(leaf.first));
+    Run {
+        description: Arc::clone(&leaf.description),
+        started,
+        ended: leaf.end.and_then(|end| end.time).unwrap_or(leaf.time).max(started),
+        running: false,
+        end: leaf.end,
+    }
+}
+
+/// What runs in the order of their start come to, but for `process_ms`.
+fn sum_up(host: HostNumber, runs: &[ProgramRun]) -> ProgramOnHost {
+    let mut sum = ProgramOnHost { host, ..ProgramOnHost::default() };
+    let mut covered_until: Option<Timestamp> = None;
+    for run in runs {
+        let (started, ended) = (run.run.started, run.run.ended.max(run.run.started));
+        sum.runs += run.count;
+        sum.cpu_time_us = sum.cpu_time_us.saturating_add(run.cpu_time_us);
+        let from = match covered_until {
+            Some(until) if started > until => {
+                sum.restarts += 1;
+                sum.gaps.push(Gap { from: until, until: started });
+                started
+            }
+            Some(until) => until,
+            None => started,
+        };
+        sum.covered_ms = sum.covered_ms.saturating_add(length_ms(from, ended));
+        covered_until = covered_until.max(Some(ended));
+    }
+    let surplus = sum.gaps.len().saturating_sub(ROWS_MAX);
+    sum.gaps.drain(..surplus);
+    sum
+}
+
+fn length_ms(from: Timestamp, until: Timestamp) -> u64 {
+    u64::try_from(until.since_ms(from)).unwrap_or(0)
+}
