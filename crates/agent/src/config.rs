@@ -41,6 +41,9 @@ impl AgentConfig {
     /// What to sample, with secrets masked: this agent never runs a probe without.
     pub(crate) fn masked_probe(&self) -> ProbeConfig {
         let masker = Masker::new(self.mask_words.iter().cloned());
-        ProbeConfig { mask: Some(Arc::new(move |words| masker.mask(words))), ..self.probe.clone() }
+        let mask = move |words: &mut Vec<String>| {
+            masker.mask(words);
+        };
+        ProbeConfig { mask: Some(Arc::new(mask)), ..self.probe.clone() }
     }
 }

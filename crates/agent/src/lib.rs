@@ -10,10 +10,11 @@ mod backoff;
 pub mod command;
 mod config;
 pub mod connect;
+mod drain_pace;
 mod event_loop;
 mod interval;
 mod key;
-mod mask;
+mod masking;
 mod outbox;
 mod print;
 mod sampler;
@@ -27,7 +28,7 @@ pub use config::AgentConfig;
 pub use connect::{Connect, ConnectError, InProcess, WebSocket};
 pub use event_loop::{AgentError, run, run_with};
 pub use key::Key;
-pub use mask::Masker;
+pub use masking::{MASK, Masker};
 pub use sampler::Sampler;
 
 /// The shortest time between two snapshots that anyone may set, in milliseconds.

@@ -17,10 +17,6 @@ mod text;
 mod urls;
 mod values;
 
-use std::sync::Arc;
-
-use procession_probe::MaskArguments;
-
 use names::Names;
 use programs::Programs;
 use spans::{Spans, Token};
@@ -58,15 +54,8 @@ impl Masker {
         let mut spans = Spans::default();
         let tokens: Vec<Token<'_>> =
             words.iter().enumerate().map(|(word, text)| Token { word, start: 0, text }).collect();
-        self.walk(&tokens, 0, &mut spans);
+        self.walk(&tokens, None, 0, &mut spans);
         spans.apply(words)
-    }
-
-    /// As the probe wants it.
-    pub fn into_mask(self) -> MaskArguments {
-        Arc::new(move |words| {
-            self.mask(words);
-        })
     }
 
     /// Whether a word can have anything to do with a secret: cheap, and says no for most.
@@ -76,20 +65,21 @@ impl Masker {
         }
     }
 
-    /// Looks at the words of one command line.
-    fn walk(&self, tokens: &[Token<'_>], depth: u32, spans: &mut Spans) {
-        let mut from = None;
+    /// Looks at the words of one command line; `outer` is the program that it is a word of.
+    fn walk(&self, tokens: &[Token<'_>], outer: Option<&str>, depth: u32, spans: &mut Spans) {
+        let mut program = outer.map(|outer| (outer, 0));
+        let first = tokens.first().map_or("", |token| program_name(token.text));
         let searches = tokens.iter().take(3).any(|token| programs::searches(program_name(token.text)));
         let has_access_key = tokens.iter().any(|token| shapes::has_access_key(token.text));
         for (index, token) in tokens.iter().enumerate() {
-            if !token.text.starts_with('-') && self.programs.is_known(program_name(token.text)) {
-                from = Some(index);
+            if self.programs.begins(tokens, index) {
+                program = Some((program_name(token.text), index));
             }
-            let program = from.map(|from| (program_name(tokens[from].text), from));
-            if let Some((name, from)) = program {
-                self.programs.look(name, &tokens[from..], index - from, spans);
-            }
-            if !searches && !program.is_some_and(|(name, _)| programs::is_exempt(name, token.text)) {
+            let is_taken =
+                program.is_some_and(|(name, from)| self.programs.look(name, &tokens[from..], index - from, spans));
+            let inner_name = program.map_or(first, |(name, _)| name);
+            let is_exempt = [first, inner_name].iter().any(|name| programs::is_exempt(name, token.text));
+            if !searches && !is_taken && !is_exempt {
                 options::look(&self.names, tokens, index, spans);
                 text::look(&self.names, *token, spans);
             }
@@ -98,7 +88,7 @@ impl Masker {
             if depth < DEPTH_MAX && !searches {
                 let inner = shell::split(*token);
                 if inner.len() > 1 {
-                    self.walk(&inner, depth + 1, spans);
+                    self.walk(&inner, program.map(|(name, _)| name), depth + 1, spans);
                 }
             }
         }
@@ -150,7 +140,19 @@ mod tests {
     #[test]
     fn hostile_words_do_no_harm() {
         let masker = Masker::default();
-        for hostile in ["", "=", "--", "-p", ":@", "://:@", "password=", "\u{202e}password=\u{1f512}x", "'\"", "-p'", "{\"password\":"] {
+        for hostile in [
+            "",
+            "=",
+            "--",
+            "-p",
+            ":@",
+            "://:@",
+            "password=",
+            "\u{202e}password=\u{1f512}x",
+            "'\"",
+            "-p'",
+            "{\"password\":",
+        ] {
             for program in ["mysql", "curl", "sh", "htpasswd", "net", hostile] {
                 masked(&masker, &[program, hostile, "-c", hostile, hostile]);
             }

@@ -15,7 +15,7 @@ pub(super) enum Sureness {
 const ANYWHERE: [&str; 4] = ["password", "passwd", "passphrase", "passwort"];
 
 /// A name that ends so, its separators taken out, is one of a secret.
-const ENDINGS: [&str; 34] = [
+const ENDINGS: [&str; 35] = [
     "pwd",
     "secret",
     "token",
@@ -25,7 +25,6 @@ const ENDINGS: [&str; 34] = [
     "privatekey",
     "signingkey",
     "encryptionkey",
-    "encryptkey",
     "accountkey",
     "sharedaccesskey",
     "authkey",
@@ -50,6 +49,8 @@ const ENDINGS: [&str; 34] = [
     "sharedkey",
     "masterkey",
     "hmackey",
+    "bearer",
+    "rediscliauth",
 ];
 
 /// Names that end like `pass` and are none.
@@ -60,17 +61,86 @@ const NOT_PASS: [&str; 9] =
 const LAST: [&str; 6] = ["pw", "upw", "opw", "rootpw", "bindpw", "userpw"];
 
 /// Last parts of names of which only the value tells.
-const LIKELY: [&str; 8] = ["key", "auth", "sig", "signature", "cookie", "session", "pin", "code"];
+const LIKELY: [&str; 9] = ["login", "key", "auth", "sig", "signature", "cookie", "session", "pin", "code"];
 
 /// A name whose last part ends so tells where a secret is, or of what kind, not the secret.
 const ABOUT: [&str; 68] = [
-    "file", "path", "dir", "directory", "count", "limit", "length", "len", "size", "type", "policy", "prompt", "stdin",
-    "command", "cmd", "url", "uri", "endpoint", "name", "mode", "timeout", "ttl", "expiry", "expires", "expiration",
-    "age", "provider", "backend", "store", "ref", "env", "required", "enabled", "min", "max", "format", "field",
-    "header", "issuer", "audience", "algorithm", "alg", "version", "rotation", "manager", "reset", "hint", "regex",
-    "pattern", "cache", "encryption", "fd", "location", "plugin", "source", "helper", "separator", "identity", "method",
-    "authentication", "through", "index", "service", "slot", "column", "bits", "class", "days",
+    "file",
+    "path",
+    "dir",
+    "directory",
+    "count",
+    "limit",
+    "length",
+    "len",
+    "size",
+    "type",
+    "policy",
+    "prompt",
+    "stdin",
+    "command",
+    "cmd",
+    "url",
+    "uri",
+    "endpoint",
+    "name",
+    "mode",
+    "timeout",
+    "ttl",
+    "expiry",
+    "expires",
+    "expiration",
+    "age",
+    "provider",
+    "backend",
+    "store",
+    "ref",
+    "env",
+    "required",
+    "enabled",
+    "min",
+    "max",
+    "format",
+    "field",
+    "header",
+    "issuer",
+    "audience",
+    "algorithm",
+    "alg",
+    "version",
+    "rotation",
+    "manager",
+    "reset",
+    "hint",
+    "regex",
+    "pattern",
+    "cache",
+    "encryption",
+    "fd",
+    "location",
+    "plugin",
+    "source",
+    "helper",
+    "separator",
+    "identity",
+    "method",
+    "authentication",
+    "through",
+    "index",
+    "service",
+    "slot",
+    "column",
+    "bits",
+    "class",
+    "days",
 ];
+
+/// First parts of names of switches: whether, not what.
+const SWITCHES: [&str; 12] =
+    ["ask", "no", "prompt", "show", "enable", "disable", "verify", "force", "change", "existing", "use", "set"];
+
+/// The bit that makes letters of ASCII small.
+const SMALL: u8 = 0x20;
 
 /// Names of secrets.
 #[derive(Debug)]
@@ -87,19 +157,35 @@ impl Names {
 
     /// Whether a word may hold a name of a secret: does not allocate, and is often wrong in saying yes.
     pub(super) fn is_hinted_in(&self, word: &str) -> bool {
-        const HINTS: [&[u8]; 14] = [
-            b"pass", b"pw", b"secret", b"token", b"key", b"auth", b"cred", b"psk", b"otp", b"jwt", b"sig", b"cookie",
-            b"pin", b"commun",
-        ];
-        let bytes = word.as_bytes();
-        let starts = |at: usize, hint: &[u8]| {
-            bytes.get(at..at + hint.len()).is_some_and(|part| part.eq_ignore_ascii_case(hint))
-        };
-        !self.words.is_empty() || (0..bytes.len()).any(|at| HINTS.iter().any(|hint| starts(at, hint)))
+        !self.words.is_empty()
+            || word.as_bytes().windows(2).enumerate().any(|(at, pair)| {
+                let hint = match [pair[0] | SMALL, pair[1] | SMALL] {
+                    [b'p', b'a'] => "pass",
+                    [b's', b'e'] => "se",
+                    [b't', b'o'] => "token",
+                    [b'k', b'e'] => "key",
+                    [b'a', b'u'] => "auth",
+                    [b'c', b'r'] => "cred",
+                    [b'c', b'o'] => "co",
+                    [b'b', b'e'] => "bearer",
+                    [b'l', b'o'] => "login",
+                    [b'p', b'w' | b's' | b'i'] | [b's', b'i'] | [b'o', b't'] | [b'j', b'w'] => return true,
+                    _ => return false,
+                };
+                word.as_bytes()[at..].get(..hint.len()).is_some_and(|part| part.eq_ignore_ascii_case(hint.as_bytes()))
+            })
+    }
+
+    /// Whether this is a name of passwords, certainly.
+    pub(super) fn is_password(&self, name: &str) -> bool {
+        self.sureness(name) == Sureness::Sure && ANYWHERE.contains(&squeezed(name).as_str())
     }
 
     /// Whether what goes under `name` is a secret.
     pub(super) fn sureness(&self, name: &str) -> Sureness {
+        if !self.is_hinted_in(name) {
+            return Sureness::No;
+        }
         let squeezed = squeezed(name);
         let squeezed = squeezed.trim_end_matches(|letter: char| letter.is_ascii_digit());
         if squeezed.is_empty() {
@@ -107,6 +193,9 @@ impl Names {
         }
         let last = last_part(name);
         let last = last.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        if is_switch(name) {
+            return Sureness::No;
+        }
         if is_about(last) && !ENDINGS.iter().any(|ending| squeezed.ends_with(ending)) {
             return Sureness::No;
         }
@@ -118,12 +207,22 @@ impl Names {
             || is_pass;
         if sure {
             Sureness::Sure
-        } else if LIKELY.iter().any(|word| last == *word) || last.ends_with("key") {
+        } else if LIKELY.contains(&last) || last.ends_with("key") {
             Sureness::Likely
         } else {
             Sureness::No
         }
     }
+}
+
+/// Whether the last part with what belongs to it begins as a switch does.
+fn is_switch(name: &str) -> bool {
+    let name = name.rsplit(['.', ':', '/']).find(|part| !part.is_empty()).unwrap_or(name);
+    let first_end = name
+        .char_indices()
+        .find(|(at, letter)| *at > 0 && (!letter.is_alphanumeric() || letter.is_uppercase()))
+        .map_or(name.len(), |(at, _)| at);
+    SWITCHES.iter().any(|switch| name[..first_end].eq_ignore_ascii_case(switch)) && first_end < name.len()
 }
 
 fn is_about(last: &str) -> bool {
@@ -160,8 +259,21 @@ mod tests {
     fn knows_names_of_secrets() {
         let names = Names::new(["kenn-wort"]);
         for name in [
-            "password", "DB_PASSWORD", "dbPassword", "password1", "client-secret", "clientSecret", "api.key", "APIKEY",
-            "X-Auth-Token", "smtp-pass", "storepass", "SECRET_KEY_BASE", "_authToken", "PASSWORD_PROD", "kennWORT",
+            "password",
+            "DB_PASSWORD",
+            "dbPassword",
+            "password1",
+            "client-secret",
+            "clientSecret",
+            "api.key",
+            "APIKEY",
+            "X-Auth-Token",
+            "smtp-pass",
+            "storepass",
+            "SECRET_KEY_BASE",
+            "_authToken",
+            "PASSWORD_PROD",
+            "kennWORT",
         ] {
             assert_eq!(names.sureness(name), Sureness::Sure, "{name}");
         }
@@ -171,8 +283,20 @@ mod tests {
     fn knows_names_about_secrets() {
         let names = Names::new([""]);
         for name in [
-            "password-file", "passwordFile", "token_count", "tokenizer", "keyboard", "bypass", "secret-name", "",
-            "tokens", "passlogfile", "monkey-patch", "password-store", "DATABASE", "SharedAccessKeyName",
+            "password-file",
+            "passwordFile",
+            "token_count",
+            "tokenizer",
+            "keyboard",
+            "bypass",
+            "secret-name",
+            "",
+            "tokens",
+            "passlogfile",
+            "monkey-patch",
+            "password-store",
+            "DATABASE",
+            "SharedAccessKeyName",
         ] {
             assert_eq!(names.sureness(name), Sureness::No, "{name}");
         }

@@ -2,27 +2,46 @@
 
 use super::names::{Names, Sureness};
 use super::spans::{Spans, Token};
-use super::values::{is_harmless, is_option, looks_random};
+use super::values::{is_harmless, is_mixed, is_option, is_path, looks_random};
 
 /// Options whose value is `user:secret` or a secret.
 const PAIRS: [&str; 12] = [
-    "auth", "basicauth", "authcred", "proxyauth", "creds", "cred", "srccreds", "destcreds", "credentials", "credential",
-    "jnlpcredentials", "proxyuser",
+    "auth",
+    "basicauth",
+    "authcred",
+    "proxyauth",
+    "creds",
+    "cred",
+    "srccreds",
+    "destcreds",
+    "credentials",
+    "credential",
+    "jnlpcredentials",
+    "proxyuser",
 ];
 
 /// Looks at the word at `index`, and where it is the name of a secret, at the next.
 pub(super) fn look(names: &Names, tokens: &[Token<'_>], index: usize, spans: &mut Spans) {
     let token = tokens[index].unquoted();
     let dashes = token.text.bytes().take_while(|byte| *byte == b'-').count();
-    let slash = usize::from(dashes == 0 && token.text.starts_with('/'));
+    // As on Windows: what has another slash in it is a path.
+    let slash = usize::from(dashes == 0 && token.text.starts_with('/') && is_windows_option(&token.text[1..]));
     let body = token.part(dashes + slash..token.text.len());
     if let Some(at) = separator(body.text, dashes > 0 || slash > 0) {
         look_at_value(names, body.part(0..at), body.part(at + 1..body.text.len()), spans);
     } else if dashes > 0 || slash > 0 {
         look_at_next(names, body.text, tokens.get(index + 1).copied(), slash > 0, spans);
-    } else if is_setting(tokens, index) && names.sureness(body.text) == Sureness::Sure {
+    } else if (body.text.ends_with(':') && names.is_password(body.text))
+        || (is_setting(tokens, index) && names.sureness(body.text) == Sureness::Sure)
+    {
         mask_next(tokens.get(index + 1).copied(), false, spans);
     }
+}
+
+fn is_windows_option(body: &str) -> bool {
+    body.bytes()
+        .take_while(|byte| !matches!(byte, b':' | b'='))
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Where the value begins: after `=`, or for options, a colon.
@@ -31,7 +50,8 @@ fn separator(body: &str, is_option: bool) -> Option<usize> {
     let name = &body[..at];
     // A registry's address is a part of the name of npm's settings.
     let at = if name.starts_with("//") || body[..at].ends_with('/') { body.find('=')? } else { at };
-    (at > 0 && !body[..at].contains(|letter: char| letter.is_whitespace() || "{}?&,;\"'".contains(letter))).then_some(at)
+    (at > 0 && !body[..at].contains(|letter: char| letter.is_whitespace() || "{}?&,;\"'".contains(letter)))
+        .then_some(at)
 }
 
 fn look_at_value(names: &Names, name: Token<'_>, value: Token<'_>, spans: &mut Spans) {
@@ -40,7 +60,7 @@ fn look_at_value(names: &Names, name: Token<'_>, value: Token<'_>, spans: &mut S
         return mask_after(value, ':', spans);
     }
     let is_secret = match names.sureness(name.text) {
-        Sureness::Sure => !is_harmless(text),
+        Sureness::Sure => !is_harmless(text) && !is_path(text.split(',').next().unwrap_or(text)),
         Sureness::Likely => looks_random(text),
         Sureness::No => false,
     };
@@ -60,7 +80,8 @@ fn end_of_value(text: &str) -> usize {
         let rest = text[at..].trim_start();
         let next = rest.split(char::is_whitespace).next().unwrap_or_default();
         let name = next.split('=').next().unwrap_or_default();
-        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
         if is_name && name.len() < next.len() {
             return at;
         }
@@ -74,11 +95,12 @@ fn end_of_value(text: &str) -> usize {
 
 fn look_at_next(names: &Names, name: &str, next: Option<Token<'_>>, is_slash: bool, spans: &mut Spans) {
     const SHORT: usize = 2;
-    let Some(next) = next.filter(|_| name.len() >= SHORT) else { return };
+    let Some(next) = next.filter(|_| name.len() >= SHORT || is_user(name)) else { return };
     if is_pair(name) && next.text.contains(':') && !next.text.contains("://") {
         return mask_after(next, ':', spans);
     }
     match names.sureness(name) {
+        Sureness::No if is_user(name) => mask_after_mixed(next, spans),
         Sureness::Sure => mask_next(Some(next), is_slash, spans),
         Sureness::Likely if looks_random(next.text) => spans.mask(next),
         Sureness::Likely | Sureness::No => {}
@@ -110,6 +132,17 @@ fn is_pair(name: &str) -> bool {
     };
     let last = name.rsplit('.').next().unwrap_or(name);
     PAIRS.contains(&letters(last).as_str())
+}
+
+/// Programs that nobody knows may take `user:secret`, or `user:group`: only where it does not look like a group.
+fn mask_after_mixed(token: Token<'_>, spans: &mut Spans) {
+    if token.text.split_once(':').is_some_and(|(_, value)| is_mixed(value)) && !token.text.contains('/') {
+        mask_after(token, ':', spans);
+    }
+}
+
+fn is_user(name: &str) -> bool {
+    matches!(name, "u" | "user")
 }
 
 /// Masks what comes after the first `separator`.

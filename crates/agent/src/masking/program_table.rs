@@ -1,7 +1,7 @@
 //! The known programs. Sources are their manuals; where an option is a secret only with some command, that is the verb.
 
 use super::programs::Program;
-use super::programs::Rule::{AfterPrefix, Either, Glued, Inside, LastWith, Next, Nth, Pair, Setting, Slash};
+use super::programs::Rule::{AfterLast, AfterPrefix, Either, Glued, Inside, LastWith, Next, Nth, Pair, Setting, Slash};
 
 /// Without a verb.
 const fn always(names: &'static str, rules: &'static [super::programs::Rule]) -> Program {
@@ -23,7 +23,10 @@ pub(super) const PROGRAMS: &[Program] = &[
     ),
     always("mysqladmin mariadb-admin", &[Nth("password", 1)]),
     always("mycli myloader mydumper", &[Either("-p")]),
-    always("pt-query-digest pt-table-checksum pt-table-sync pt-kill pt-archiver pt-online-schema-change", &[Inside(",p=")]),
+    always(
+        "pt-query-digest pt-table-checksum pt-table-sync pt-kill pt-archiver pt-online-schema-change",
+        &[Inside(",p=")],
+    ),
     always(
         "redis-cli keydb-cli valkey-cli redis-benchmark valkey-benchmark",
         &[Either("-a"), Next("--pass"), Nth("auth", 1)],
@@ -33,7 +36,8 @@ pub(super) const PROGRAMS: &[Program] = &[
         "mongo mongosh mongodump mongorestore mongoexport mongoimport mongostat mongotop mongofiles",
         &[Either("-p")],
     ),
-    always("sqlcmd bcp osql tsql isql go-sqlcmd", &[Either("-P")]),
+    always("sqlcmd bcp osql tsql go-sqlcmd", &[Either("-P")]),
+    always("isql iusql", &[Nth("", 3), Either("-P")]),
     always("dtexec", &[Next("/De"), Next("/Decrypt")]),
     always("sqlplus sqlldr exp imp expdp impdp rman sqlcl", &[Slash]),
     always("db2", &[Nth("using", 1)]),
@@ -67,30 +71,35 @@ pub(super) const PROGRAMS: &[Program] = &[
     always("ab", &[Pair("-A", ':'), Pair("-P", ':')]),
     always("hey oha", &[Pair("-a", ':')]),
     always("hydra medusa ncrack", &[Either("-p")]),
+    always("curlftpfs", &[Pair("user", ':')]),
     always("lftp", &[Pair("-u", ',')]),
     always("ncftpput ncftpget ncftpls ncftp", &[Either("-p")]),
     always("squidclient", &[Either("-W")]),
     // Versions and packages.
     always("p4", &[Either("-P")]),
     always("gitlab-runner", &[Next("-r")]),
-    always("bitbucket-cli twine xfreerdp wlfreerdp rdesktop evil-winrm smbmap crackmapexec nxc netexec", &[Either("-p")]),
+    always(
+        "bitbucket-cli twine xfreerdp wlfreerdp rdesktop evil-winrm smbmap crackmapexec nxc netexec",
+        &[Either("-p")],
+    ),
     with("poetry uv", "publish", &[Next("-p"), Next("-t")]),
     always("poetry composer", &[Nth("http-basic", 2)]),
-    with("composer poetry", "config", &[AfterPrefix("http-basic."), AfterPrefix("pypi-token.")]),
-    with("composer", "config", &[Nth("bob", 1)]),
-    with("bundle bundler", "config", &[LastPairs]),
+    with("composer poetry", "config", &[AfterPrefix("http-basic.", 2), AfterPrefix("pypi-token.", 1)]),
     with("cargo wandb vault", "login", &[Nth("login", 1)]),
-    with("nuget", "push", &[Nth("push", 2)]),
+    with("nuget", "push", &[Nth("push", 2), Next("-k")]),
     with("dotnet", "push", &[Next("-k")]),
     // Clouds and clusters.
-    with("docker podman nerdctl helm oras crane regctl buildah skopeo oc cf ibmcloud az", "login", &[Either("-p"), Next("-P")]),
+    with(
+        "docker podman nerdctl helm oras crane regctl buildah skopeo oc cf ibmcloud az",
+        "login",
+        &[Either("-p"), Next("-P")],
+    ),
     with("az", "create", &[Next("-p")]),
     with("az", "secret", &[Next("--value")]),
     with("aws", "SecureString", &[Next("--value")]),
     with("cf", "auth", &[Nth("auth", 2)]),
     always("skopeo buildah podman", &[Pair("--creds", ':'), Pair("--src-creds", ':'), Pair("--dest-creds", ':')]),
     always("ctr", &[Pair("--user", ':'), Pair("-u", ':')]),
-    always("mc", &[]),
     with("mc", "alias", &[Nth("set", 4)]),
     with("mc", "config", &[Nth("add", 4)]),
     always("s3fs", &[Inside("passwd=")]),
@@ -110,10 +119,10 @@ pub(super) const PROGRAMS: &[Program] = &[
     always("sshuttle", &[Pair("-r", ':')]),
     always("fab", &[Next("-p")]),
     always("smbclient rpcclient winexe wmic smbget smbcacls net nmblookup", &[Pair("-U", '%'), Pair("--user", '%')]),
-    always("smbclient", &[AfterPrefix("//")]),
+    always("smbclient", &[AfterPrefix("//", 1)]),
     always("psexec psexec64 ipa-client-install", &[Either("-p"), Next("-w")]),
     always("ipa-server-install", &[Next("-a"), Next("-p")]),
-    always("xfreerdp wlfreerdp xfreerdp3", &[Glued("/p:")]),
+    always("xfreerdp wlfreerdp xfreerdp3", &[Glued("/p:"), Glued("/gp:")]),
     always("winrs", &[Glued("-p:"), Glued("/p:")]),
     always("vncdo vncdotool openfortivpn forticlient", &[Either("-p")]),
     // Archives and cryptography.
@@ -136,7 +145,10 @@ pub(super) const PROGRAMS: &[Program] = &[
     with("signtool", "sign", &[Next("/p"), Next("-p")]),
     always("certutil", &[Next("-p")]),
     // Directories and users.
-    always("ldapsearch ldapmodify ldapadd ldapdelete ldapwhoami ldapcompare ldapmodrdn ldapexop dsconf dsidm", &[Either("-w")]),
+    always(
+        "ldapsearch ldapmodify ldapadd ldapdelete ldapwhoami ldapcompare ldapmodrdn ldapexop dsconf dsidm",
+        &[Either("-w")],
+    ),
     always("ldappasswd", &[Either("-w"), Either("-s"), Either("-a")]),
     always("slappasswd", &[Either("-s")]),
     always("kadmin kadmin.local", &[Either("-w"), Nth("-pw", 1), Next("-pw")]),
@@ -147,7 +159,16 @@ pub(super) const PROGRAMS: &[Program] = &[
     always("useradd usermod", &[Next("-p")]),
     always("rabbitmqctl", &[Nth("add_user", 2), Nth("change_password", 2), Nth("authenticate_user", 2)]),
     always("rabbitmqadmin elasticsearch-users", &[Either("-p")]),
-    always("nmcli", &[Nth("password", 1)]),
+    always(
+        "nmcli",
+        &[
+            Nth("password", 1),
+            Nth("wifi-sec.psk", 1),
+            Nth("802-11-wireless-security.psk", 1),
+            Nth("wifi-sec.wep-key0", 1),
+            Nth("802-1x.password", 1),
+        ],
+    ),
     always("wpa_passphrase", &[Nth("", 2)]),
     always("wpa_cli", &[Nth("psk", 1), Nth("password", 1)]),
     always("iwconfig", &[Nth("key", 1)]),
@@ -155,7 +176,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     always("create_ap", &[Nth("", 4)]),
     always("grafana-cli", &[Nth("reset-admin-password", 1)]),
     with("net net1", "user", &[Nth("user", 2)]),
-    with("net net1", "use", &[AfterPrefix("\\\\"), AfterPrefix("/user:")]),
+    with("net net1", "use", &[AfterPrefix("\\\\", 1), AfterPrefix("/user:", 1)]),
     always("schtasks", &[Next("/rp"), Next("/p")]),
     always("sc", &[Next("password=")]),
     always("netdom", &[Glued("/passwordd:"), Glued("/passwordo:")]),
@@ -176,6 +197,9 @@ pub(super) const PROGRAMS: &[Program] = &[
     always("ipmi-sensors ipmi-power ipmipower ipmi-sel bmc-info racadm ilorest redfishtool esxcli", &[Either("-p")]),
     always("fence_ipmilan fence_ilo fence_drac5 fence_apc fence_idrac", &[Either("-p")]),
     always("govc", &[Pair("-u", ':')]),
+    always("qemu-system-x86_64 qemu-system-aarch64 qemu-kvm kvm", &[Inside(",data=")]),
+    always("espota.py", &[Next("--auth"), Next("-a")]),
+    always("erl beam.smp erlexec", &[Next("-setcookie")]),
     always("vmrun", &[Next("-gp"), Next("-vp")]),
     always("pppd", &[Nth("password", 1)]),
     always("turnserver", &[Pair("--user", ':'), Pair("-u", ':')]),
@@ -190,10 +214,9 @@ pub(super) const PROGRAMS: &[Program] = &[
     always("sendemail", &[Next("-xp")]),
     always("sipp", &[Next("-ap")]),
     always("fs_cli", &[Either("-p")]),
-    always("nsupdate dig", &[KeyOfTsig]),
+    always("nsupdate dig", &[AfterLast("-y", ':')]),
     always("twilio", &[Next("-p")]),
     always("ss-server sslocal ssserver ss-local ss-redir", &[Either("-k")]),
     always("microsocks", &[Next("-P")]),
     always("chisel", &[Pair("--auth", ':')]),
-    always("gost", &[Inside("-L=bob:")]),
 ];

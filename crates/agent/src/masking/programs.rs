@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::options::mask_after;
+use super::program_name;
 use super::program_table::PROGRAMS;
 use super::spans::{Spans, Token};
 use super::values::{is_harmless, is_option};
@@ -20,8 +21,10 @@ pub(super) enum Rule {
     Pair(&'static str, char),
     /// As the n-th word after this one, with no option in between; the program itself is "".
     Nth(&'static str, usize),
-    /// As the word after the first one that begins so.
-    AfterPrefix(&'static str),
+    /// As the n-th word after one that begins so, with no option in between.
+    AfterPrefix(&'static str, usize),
+    /// After the last one of this separator in the word after this one: `-y kind:name:x`.
+    AfterLast(&'static str, char),
     /// As the last word, where an option with this letter is among the words: `-nb`.
     LastWith(char),
     /// Between a slash and an at sign, or the end: `name/x@place`.
@@ -44,9 +47,29 @@ pub(super) struct Program {
 
 /// Programs that look for words: what looks like a setting is what they look for.
 const SEARCHERS: [&str; 16] = [
-    "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "sed", "awk", "jq", "yq", "find", "man", "codespell", "pgrep",
+    "grep",
+    "egrep",
+    "fgrep",
+    "zgrep",
+    "rg",
+    "ag",
+    "ack",
+    "sed",
+    "awk",
+    "jq",
+    "yq",
+    "find",
+    "man",
+    "codespell",
+    "pgrep",
     "pkill",
 ];
+
+/// How near to its program a verb is.
+const VERB_WITHIN: usize = 24;
+
+/// Names of programs that are also words.
+const COMMON: [&str; 6] = ["https", "motion", "security", "kitty", "swift", "hydra"];
 
 /// Options that are called like secrets and are none: program, option.
 const EXEMPT: [(&str, &str); 16] = [
@@ -89,15 +112,34 @@ impl Programs {
         self.get(name).is_some()
     }
 
-    /// Looks at the word at `index` of the words of a program, the program itself first.
-    pub(super) fn look(&self, name: &str, tokens: &[Token<'_>], index: usize, spans: &mut Spans) {
+    /// Whether a known program begins with the word at `index`. Names that are words of daily use must be in front.
+    pub(super) fn begins(&self, tokens: &[Token<'_>], index: usize) -> bool {
+        const SHORT: usize = 4;
+        const BEFORE: [&str; 14] = [
+            "sudo", "exec", "nice", "nohup", "time", "setsid", "env", "--", "doas", "xargs", "watch", "command", "&&",
+            "do",
+        ];
+        let text = tokens[index].text;
+        let name = program_name(text);
+        if text.starts_with('-') || !self.is_known(name) {
+            return false;
+        }
+        let before = index.checked_sub(1).map(|before| tokens[before].text);
+        let is_common = name.len() <= SHORT || COMMON.contains(&name);
+        before.is_none_or(|before| !is_common || BEFORE.contains(&before) || before.contains('='))
+    }
+
+    /// Looks at the word at `index` of the words of a program, the program itself first. Says whether that found a secret.
+    pub(super) fn look(&self, name: &str, tokens: &[Token<'_>], index: usize, spans: &mut Spans) -> bool {
+        let before = spans.count();
         for program in self.get(name).into_iter().flatten() {
-            if program.verb.is_empty() || tokens.iter().any(|token| token.text == program.verb) {
+            if program.verb.is_empty() || tokens.iter().take(VERB_WITHIN).any(|token| token.text == program.verb) {
                 for rule in program.rules {
                     follow(*rule, tokens, index, spans);
                 }
             }
         }
+        spans.count() > before
     }
 
     fn get(&self, name: &str) -> Option<&Vec<&'static Program>> {
@@ -135,9 +177,17 @@ fn follow(rule: Rule, tokens: &[Token<'_>], index: usize, spans: &mut Spans) {
         }
         Rule::Pair(option, separator) => pair(option, separator, tokens, index, spans),
         Rule::Nth(verb, count) => nth(verb, count, tokens, index, spans),
-        Rule::AfterPrefix(prefix) => {
+        Rule::AfterPrefix(prefix, count) => {
             if token.text.starts_with(prefix) {
-                mask_value(tokens.get(index + 1), spans);
+                nth_after(count, tokens, index, spans);
+            }
+        }
+        Rule::AfterLast(option, separator) => {
+            if token.text == option
+                && let Some(value) = tokens.get(index + 1)
+                && let Some(at) = value.text.rfind(separator)
+            {
+                mask_value(Some(&value.part(at + 1..value.text.len())), spans);
             }
         }
         Rule::LastWith(letter) => {
@@ -196,11 +246,7 @@ fn pair(option: &str, separator: char, tokens: &[Token<'_>], index: usize, spans
         if let Some(value) = tokens.get(index + 1) {
             mask_after(*value, separator, spans);
         }
-    } else if let Some(rest) = token.text.strip_prefix(option)
-        && (rest.starts_with('=') || is_short)
-        && !token.text.starts_with("--")
-        || token.text.strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
-    {
+    } else if is_after(token.text, option, is_short) {
         mask_after(token.part(option.len()..token.text.len()), separator, spans);
     } else if is_short
         && token.text.starts_with('-')
@@ -212,11 +258,22 @@ fn pair(option: &str, separator: char, tokens: &[Token<'_>], index: usize, spans
     }
 }
 
+/// Whether the value follows the option in the same word.
+fn is_after(text: &str, option: &str, is_short: bool) -> bool {
+    text.strip_prefix(option).is_some_and(|rest| rest.starts_with('=') || (is_short && !rest.is_empty()))
+}
+
 fn nth(verb: &str, count: usize, tokens: &[Token<'_>], index: usize, spans: &mut Spans) {
     let token = tokens[index].text;
-    let is_verb = if verb.is_empty() { index == 0 } else { index > 0 && token.eq_ignore_ascii_case(verb) };
+    let is_verb = if verb.is_empty() { index == 0 } else { token.eq_ignore_ascii_case(verb) };
+    if is_verb {
+        nth_after(count, tokens, index, spans);
+    }
+}
+
+fn nth_after(count: usize, tokens: &[Token<'_>], index: usize, spans: &mut Spans) {
     let between = tokens.get(index + 1..index + count).unwrap_or_default();
-    if is_verb && !between.iter().any(|token| token.text.starts_with('-')) {
+    if !between.iter().any(|token| token.text.starts_with('-')) {
         mask_value(tokens.get(index + count), spans);
     }
 }

@@ -44,7 +44,10 @@ mod tests {
     fn splits_at_blanks_outside_of_quotes() {
         let text = "mysql -p'a b'  -e \"x y\";ls é";
         let parts = split(Token { word: 3, start: 10, text });
-        assert_eq!(parts.iter().map(|part| part.text).collect::<Vec<_>>(), ["mysql", "-p'a b'", "-e", "\"x y\"", "ls", "é"]);
+        assert_eq!(
+            parts.iter().map(|part| part.text).collect::<Vec<_>>(),
+            ["mysql", "-p'a b'", "-e", "\"x y\"", "ls", "é"]
+        );
         assert!(parts.iter().all(|part| &text[part.start - 10..][..part.text.len()] == part.text));
         assert!(split(Token { word: 0, start: 0, text: "one" }).is_empty());
     }

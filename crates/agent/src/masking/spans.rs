@@ -47,6 +47,11 @@ impl Spans {
         }
     }
 
+    /// How much was found.
+    pub(super) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     pub(super) fn mask_part(&mut self, token: Token<'_>, range: Range<usize>) {
         self.mask(token.part(range));
     }

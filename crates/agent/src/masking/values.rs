@@ -32,11 +32,29 @@ fn is_word(value: &str) -> bool {
 /// Whether this is where a file is.
 pub(super) fn is_path(value: &str) -> bool {
     const ENDINGS: [&str; 19] = [
-        ".pem", ".key", ".crt", ".cer", ".p12", ".pfx", ".json", ".txt", ".pub", ".yaml", ".yml", ".jks", ".conf",
-        ".cfg", ".ini", ".toml", ".env", ".keytab", ".keystore",
+        ".pem",
+        ".key",
+        ".crt",
+        ".cer",
+        ".p12",
+        ".pfx",
+        ".json",
+        ".txt",
+        ".pub",
+        ".yaml",
+        ".yml",
+        ".jks",
+        ".conf",
+        ".cfg",
+        ".ini",
+        ".toml",
+        ".env",
+        ".keytab",
+        ".keystore",
     ];
     let bytes = value.as_bytes();
-    let has_drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
+    let has_drive =
+        bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
     let is_rooted = has_drive || ["/", "./", "../", "~/", "\\\\"].iter().any(|root| value.starts_with(root));
     let is_plain = !value.contains(['+', '=', '!', '#', '&', '?', ' ']);
     let has_ending = ENDINGS.iter().any(|ending| value.ends_with(ending));
@@ -52,6 +70,13 @@ pub(super) fn looks_random(value: &str) -> bool {
     value.len() >= BYTES_MIN && digits >= 2 && letters >= 4 && value.bytes().all(is_token) && !is_path(value)
 }
 
+/// Whether letters come with other things, as in few names.
+pub(super) fn is_mixed(value: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-' | b'.');
+    let others = value.bytes().filter(|byte| !is_plain(*byte)).count();
+    others > 0 && others < value.len()
+}
+
 /// Whether this is an option rather than a value.
 pub(super) fn is_option(word: &str) -> bool {
     let mut bytes = word.bytes();
@@ -64,7 +89,22 @@ mod tests {
 
     #[test]
     fn references_switches_and_files_are_harmless() {
-        for value in ["", "$PW", "${DB_PW}", "$(cat /x)", "%PW%", "***", "true", "/etc/pw", "k.pem", "file:/x", "@/x", "5", "C:\\k.key", "<secret>"] {
+        for value in [
+            "",
+            "$PW",
+            "${DB_PW}",
+            "$(cat /x)",
+            "%PW%",
+            "***",
+            "true",
+            "/etc/pw",
+            "k.pem",
+            "file:/x",
+            "@/x",
+            "5",
+            "C:\\k.key",
+            "<secret>",
+        ] {
             assert!(is_harmless(value), "{value}");
         }
         for value in ["hunter2", "1234", "$6$salt$hash", "/Ab+c/d=", "pa$$", "%x", "ünïcode"] {
