@@ -52,3 +52,15 @@ pub(crate) enum Task {
     /// Print completions for a shell
     Completion(completion::Options),
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

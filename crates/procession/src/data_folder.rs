@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 
 #[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// Folder of the history [default: procession in the user's data folder, ~/.local/share on Linux]
     #[arg(long, env = "PROCESSION_DATA", value_name = "DIR")]

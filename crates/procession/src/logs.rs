@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 
 #[derive(Default, clap::Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// What to log: error, warn, info, debug, trace, or by part, such as `info,procession_server=debug` [default: info]
     #[arg(long, env = "PROCESSION_LOG", value_name = "FILTER")]
