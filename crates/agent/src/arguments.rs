@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use procession_probe::Collection;
+
 use crate::address::ServerAddress;
 use crate::{Key, interval};
 
@@ -37,6 +39,10 @@ pub struct AgentArguments {
     #[arg(long, env = "PROCESSION_HOSTNAME", value_name = "NAME")]
     pub hostname: Option<String>,
 
+    /// How processes are found that live shorter than an interval [default: auto]
+    #[arg(long, env = "PROCESSION_COLLECTOR", value_name = "HOW")]
+    pub collector: Option<CollectorChoice>,
+
     /// Optional fields to collect: io (bytes read and written)
     #[arg(long, env = "PROCESSION_FIELDS", value_name = "FIELD", value_delimiter = ',')]
     pub fields: Vec<String>,
@@ -69,6 +75,29 @@ pub struct AgentArguments {
     /// Say more in the log; twice for everything
     #[arg(long, short, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// How processes are found that live shorter than an interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CollectorChoice {
+    /// By the kernel's events where they are to be had
+    #[default]
+    Auto,
+    /// By the kernel's events, or not at all
+    Events,
+    /// Not: only what is there at a snapshot is seen
+    Polling,
+}
+
+impl From<CollectorChoice> for Collection {
+    fn from(choice: CollectorChoice) -> Self {
+        match choice {
+            CollectorChoice::Auto => Self::Auto,
+            CollectorChoice::Events => Self::Events,
+            CollectorChoice::Polling => Self::Polling,
+        }
+    }
 }
 
 fn parse_key(text: &str) -> Result<Key, String> {

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::OwnedPermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::backoff::Backoff;
+use crate::drain_pace::DrainPace;
 use crate::sampler::{ProbeSampler, Sampler};
 use crate::session::{Outcome, Session};
 use crate::watcher::Watcher;
@@ -51,6 +52,8 @@ pub enum AgentError {
 enum Event {
     /// It is time for a snapshot.
     Tick,
+    /// It is time to take what the kernel has told.
+    Drain,
     /// It is time to tell how we are.
     Health,
     /// There is a connection, or a reason why not.
@@ -97,10 +100,11 @@ pub async fn run_with(
     let result = loop {
         let sender = agent.waiting_sender();
         let deadline = agent.deadline();
-        let draining = agent.draining;
+        let (draining, drain_at) = (agent.draining, agent.drain_at);
         let event = tokio::select! {
             () = &mut shutdown, if !draining => Event::Shutdown,
             _ = agent.ticks.tick(), if !draining => Event::Tick,
+            () = sleep_until_some(drain_at), if !draining => Event::Drain,
             _ = agent.health_ticks.tick() => Event::Health,
             Some(connection) = connections.recv(), if agent.session.is_none() => Event::Connection(connection),
             message = receive(&mut agent.session) => Event::Received(message),
@@ -130,6 +134,8 @@ struct Agent {
     session: Option<Session>,
     ticks: Interval,
     health_ticks: Interval,
+    drain_pace: DrainPace,
+    drain_at: Option<Instant>,
     hostname: String,
     stream: String,
     clock_offset_ms: i64,
@@ -150,11 +156,14 @@ impl Agent {
             watcher.look();
         }
         let first = if config.once { config.interval } else { Duration::ZERO };
+        let drain_at = watcher.drain().map(|_| Instant::now());
         Ok(Self {
             watcher,
             session: None,
             ticks: ticks(Instant::now() + first, config.interval),
             health_ticks: ticks(Instant::now() + HEALTH_PERIOD, HEALTH_PERIOD),
+            drain_pace: DrainPace::new(),
+            drain_at,
             hostname,
             stream: random_hex()?,
             clock_offset_ms: 0,
@@ -170,6 +179,7 @@ impl Agent {
     fn handle(&mut self, event: Event) -> Flow {
         match event {
             Event::Tick => self.tick(),
+            Event::Drain => self.take_events(),
             Event::Health => self.send_health(),
             Event::Connection(connection) => return self.connection(connection),
             Event::Room(permit) => return self.room(permit),
@@ -186,6 +196,11 @@ impl Agent {
         if self.once && self.watcher.outbox.newest() > 0 {
             self.draining = true;
         }
+    }
+
+    fn take_events(&mut self) {
+        let full = self.watcher.drain();
+        self.drain_at = full.map(|full| Instant::now() + self.drain_pace.next(full));
     }
 
     fn connection(&mut self, connection: Result<Link<AgentMessage, ServerMessage>, ConnectError>) -> Flow {

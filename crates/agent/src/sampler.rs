@@ -17,6 +17,11 @@ pub trait Sampler: Send {
     /// What is known of the machine.
     fn facts(&self) -> Arc<HostFacts>;
 
+    /// Takes what the kernel has told, and says how full its buffer was, from 0 to 1; nothing where there is none.
+    fn drain(&mut self) -> Option<f64> {
+        None
+    }
+
     /// Follows the server's wishes on what to collect and mask.
     fn apply(&mut self, _settings: &AgentSettings) -> Result<(), ProbeError> {
         Ok(())
@@ -39,6 +44,10 @@ pub(crate) struct ProbeSampler {
 impl ProbeSampler {
     pub(crate) fn new(config: AgentConfig) -> Result<Self, ProbeError> {
         let probe = Probe::new(config.masked_probe())?;
+        tracing::info!(collector = probe.facts().collector.as_deref(), "sampling this machine");
+        for note in probe.notes() {
+            tracing::warn!("{note}");
+        }
         Ok(Self { probe, origin: Instant::now(), own_words: config.mask_words.len(), config })
     }
 }
@@ -50,6 +59,10 @@ impl Sampler for ProbeSampler {
 
     fn facts(&self) -> Arc<HostFacts> {
         self.probe.facts().clone()
+    }
+
+    fn drain(&mut self) -> Option<f64> {
+        self.probe.drain()
     }
 
     /// A new probe, where anything changes: it reads every command line again, so that what has become secret is masked

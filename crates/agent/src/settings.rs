@@ -72,6 +72,7 @@ impl Settings {
         agent.hostname = arguments.hostname.or(file.hostname).map(checked_hostname).transpose()?;
         let fields = if arguments.fields.is_empty() { file.fields.unwrap_or_default() } else { arguments.fields };
         agent.probe.fields = optional_fields(&fields)?;
+        agent.probe.events = arguments.collector.or(file.collector).unwrap_or_default().into();
         agent.mask_words = file.mask_words.unwrap_or_default();
         agent.mask_words.extend(arguments.mask_words);
         if let Some(root) = arguments.proc_root.or(file.proc_root) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::arguments::CollectorChoice;
 use crate::{Key, interval};
 
 /// The file's name.
@@ -24,6 +25,7 @@ pub(crate) struct SettingsFile {
     pub(crate) interval: Option<IntervalText>,
     pub(crate) hostname: Option<String>,
     pub(crate) fields: Option<Vec<String>>,
+    pub(crate) collector: Option<CollectorChoice>,
     pub(crate) mask_words: Option<Vec<String>>,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) proc_root: Option<PathBuf>,

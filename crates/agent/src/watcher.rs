@@ -76,6 +76,11 @@ impl Watcher {
         self.outbox.push(time, self.encoded.as_slice().to_vec().into(), &self.state);
     }
 
+    /// Takes what the kernel has told; see [`Sampler::drain`].
+    pub(crate) fn drain(&mut self) -> Option<f64> {
+        self.sampler.drain()
+    }
+
     /// Resident memory at the last snapshot.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.snapshot.host.get(HostMetric::AgentMemory).unwrap_or(0)

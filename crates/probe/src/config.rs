@@ -16,6 +16,18 @@ pub struct OptionalFields {
     pub io: bool,
 }
 
+/// How processes are found that live shorter than an interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Collection {
+    /// By the kernel's events where they are to be had, else not at all.
+    #[default]
+    Auto,
+    /// By the kernel's events, or it is an error.
+    Events,
+    /// Not at all: only what is there at a snapshot is seen.
+    Polling,
+}
+
 /// What to sample, and how. Start from [`ProbeConfig::default`].
 #[derive(Clone)]
 pub struct ProbeConfig {
@@ -25,6 +37,8 @@ pub struct ProbeConfig {
     pub system_root: PathBuf,
     /// What else to collect.
     pub fields: OptionalFields,
+    /// How processes are found that live shorter than an interval.
+    pub events: Collection,
     /// How many descriptors may be kept open; half of what the process may have, if absent.
     pub descriptors_max: Option<usize>,
     /// The boot time to keep for this boot id: start times are counted from it, and processes are known by them.
@@ -41,6 +55,7 @@ impl Default for ProbeConfig {
             proc_root: PathBuf::from("/proc"),
             system_root: PathBuf::from("/"),
             fields: OptionalFields::default(),
+            events: Collection::Auto,
             descriptors_max: None,
             known_boot: None,
             agent_version: None,
@@ -56,6 +71,7 @@ impl fmt::Debug for ProbeConfig {
             .field("proc_root", &self.proc_root)
             .field("system_root", &self.system_root)
             .field("fields", &self.fields)
+            .field("events", &self.events)
             .field("descriptors_max", &self.descriptors_max)
             .field("known_boot", &self.known_boot)
             .field("agent_version", &self.agent_version)

@@ -24,6 +24,11 @@ pub enum ProbeError {
     /// The operating system refused to list its processes.
     #[error("the operating system does not list its processes: {0}")]
     List(String),
+    /// Events were asked for and are not to be had.
+    #[error(
+        "the kernel's events of processes are not to be had: {0}. Leave the collector to the agent (auto) to do without"
+    )]
+    Events(String),
     /// No collector for this operating system.
     #[error("processes cannot be sampled on this operating system")]
     Unsupported,

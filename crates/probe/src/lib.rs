@@ -22,7 +22,7 @@ mod platform;
 #[expect(dead_code, reason = "compiled so that it cannot rot")]
 mod unsupported;
 
-pub use config::{MaskArguments, OptionalFields, ProbeConfig};
+pub use config::{Collection, MaskArguments, OptionalFields, ProbeConfig};
 pub use error::ProbeError;
 pub use moment::Moment;
 
@@ -58,6 +58,17 @@ impl Probe {
     /// go on, nothing is allocated.
     pub fn snapshot_into(&mut self, moment: Moment, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
         self.collector.snapshot_into(moment, snapshot)
+    }
+
+    /// Takes what the kernel has told since the last time, so that its buffer does not run over between snapshots.
+    /// Returns how full that was, from 0 to 1, or nothing where there are no events to take.
+    pub fn drain(&mut self) -> Option<f64> {
+        self.collector.drain()
+    }
+
+    /// What this probe cannot do here and why, for people.
+    pub fn notes(&self) -> &[String] {
+        self.collector.notes()
     }
 
     /// What is known of the machine; the boot's id and time among it.

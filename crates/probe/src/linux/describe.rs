@@ -38,6 +38,11 @@ impl Describer {
         self.users.begin_snapshot();
     }
 
+    /// The name of a user, or the uid in digits.
+    pub(super) fn user_name(&mut self, uid: u32) -> Arc<str> {
+        self.users.name(uid)
+    }
+
     /// Reads all that stays fixed. A field that is not there because the process has just ended is absent without an
     /// error.
     pub(super) fn describe(
@@ -138,7 +143,7 @@ fn keep(value: Result<Option<Arc<str>>, Errno>, field: Field, errors: &mut Field
 }
 
 /// As text, invalid UTF-8 replaced, cut at a character's boundary.
-fn text(bytes: &[u8], bytes_max: usize) -> Arc<str> {
+pub(super) fn text(bytes: &[u8], bytes_max: usize) -> Arc<str> {
     let lossy = String::from_utf8_lossy(bytes);
     let end = lossy.floor_char_boundary(bytes_max);
     Arc::from(&lossy[..end])

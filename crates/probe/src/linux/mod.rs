@@ -5,6 +5,7 @@
 //! are opened, read and closed.
 
 mod describe;
+mod events;
 mod facts;
 mod file;
 mod host;
@@ -16,7 +17,7 @@ mod users;
 
 pub(crate) use facts::{host_name, machine_id};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +27,13 @@ use rustix::fs::{CWD, OFlags};
 use rustix::process::{Resource, getrlimit};
 
 use describe::Describer;
+use events::{BootClock, Events};
 use file::{open, read_error};
 use host::{HostCounters, HostFiles};
 use sweep::{Interval, Sweeper};
 use users::Users;
 
-use crate::{Moment, ProbeConfig, ProbeError};
+use crate::{Collection, Moment, ProbeConfig, ProbeError};
 
 /// Samples by the proc file system.
 #[derive(Debug)]
@@ -41,12 +43,16 @@ pub(crate) struct Collector {
     host_files: HostFiles,
     facts: Arc<HostFacts>,
     sweeper: Sweeper,
+    events: Option<Events>,
+    clock: BootClock,
     earlier: Option<Earlier>,
+    notes: Vec<String>,
 }
 
 /// The last snapshot.
 #[derive(Debug)]
 struct Earlier {
+    time: Timestamp,
     monotonic: Duration,
     counters: HostCounters,
 }
@@ -66,6 +72,8 @@ impl Collector {
             Some((known_id, time)) if Some(&known_id) == boot_id.as_ref() => time,
             _ => boot_time(&counters),
         };
+        let mut notes = Vec::new();
+        let events = open_events(config.events, &proc_root, counters.cpu_count, &mut notes)?;
         let facts = Arc::new(HostFacts {
             cpu_count: Some(counters.cpu_count),
             memory_total_bytes: counters.memory_total_bytes,
@@ -74,12 +82,13 @@ impl Collector {
             os: Some(facts::operating_system(&config.system_root).into()),
             architecture: Some(std::env::consts::ARCH.into()),
             agent_version: config.agent_version,
-            collector: Some("proc".into()),
+            collector: Some(events.as_ref().map_or("proc", Events::name).into()),
         });
         let describer = Describer::new(Users::new(&config.system_root), config.mask);
         let descriptors_max = config.descriptors_max.unwrap_or_else(half_of_the_descriptors);
         let sweeper = Sweeper::new(describer, config.fields, boot_time, descriptors_max);
-        Ok(Self { proc, proc_root, host_files, facts, sweeper, earlier: None })
+        let clock = BootClock { boot_time, ticks_per_second: rustix::param::clock_ticks_per_second() };
+        Ok(Self { proc, proc_root, host_files, facts, sweeper, events, clock, earlier: None, notes })
     }
 
     pub(crate) fn snapshot_into(&mut self, moment: Moment, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
@@ -101,14 +110,38 @@ impl Collector {
         snapshot.processes.extend(
             self.sweeper
                 .entries()
+                .iter()
                 .map(|entry| Process { description: entry.description.clone(), sample: entry.sample }),
         );
-        snapshot.ended.clear();
         snapshot.brief.clear();
         snapshot.losses.clear();
+        self.tell_between(snapshot);
         self.sweeper.write_errors_into(&mut snapshot.field_errors);
-        self.earlier = Some(Earlier { monotonic: moment.monotonic, counters });
+        self.earlier = Some(Earlier { time: moment.wall, monotonic: moment.monotonic, counters });
         Ok(())
+    }
+
+    pub(crate) fn drain(&mut self) -> Option<f64> {
+        self.events.as_mut().map(Events::drain)
+    }
+
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Events are drained after the look: the end of whoever is not in it has been told by then.
+    fn tell_between(&mut self, snapshot: &mut Snapshot) {
+        let earlier = self.earlier.as_ref().map(|earlier| earlier.time);
+        let (entries, departed, describer) = self.sweeper.parts();
+        if let Some(events) = &mut self.events {
+            events.write_into(snapshot, earlier, entries, departed, describer, self.clock);
+            if earlier.is_none() {
+                // What began and ended before the first look belongs to no interval.
+                snapshot.brief.clear();
+            }
+        }
+        snapshot.ended.clear();
+        snapshot.ended.append(departed);
     }
 
     pub(crate) fn facts(&self) -> &Arc<HostFacts> {
@@ -122,6 +155,30 @@ impl Collector {
         if (self.facts.cpu_count, self.facts.memory_total_bytes) != (cpu_count, memory) {
             let facts = Arc::make_mut(&mut self.facts);
             (facts.cpu_count, facts.memory_total_bytes) = (cpu_count, memory);
+        }
+    }
+}
+
+/// Where events are not to be had, a note says what is missed, unless they were asked for.
+fn open_events(
+    wanted: Collection,
+    proc_root: &Path,
+    cpu_count: u32,
+    notes: &mut Vec<String>,
+) -> Result<Option<Events>, ProbeError> {
+    // Another proc file system may be another machine's, or made: its pids are not those of our kernel's events.
+    let ours = proc_root == Path::new("/proc");
+    let opened = match wanted {
+        Collection::Polling => return Ok(None),
+        _ if !ours => Err("the proc file system is not this machine's own".to_owned()),
+        _ => Events::open(cpu_count, notes),
+    };
+    match opened {
+        Ok(events) => Ok(Some(events)),
+        Err(reason) if wanted == Collection::Events => Err(ProbeError::Events(reason)),
+        Err(reason) => {
+            notes.push(format!("processes that begin and end between two snapshots are not seen (events: {reason})"));
+            Ok(None)
         }
     }
 }

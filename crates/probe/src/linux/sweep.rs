@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use procession_model::{FieldError, FieldErrorReason, Identity, Metric, Timestamp};
+use procession_model::{End, Ended, FieldError, FieldErrorReason, Identity, Metric, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -34,6 +34,8 @@ pub(super) struct Sweeper {
     /// Pids ascend.
     entries: Vec<ProcessEntry>,
     arrivals: Vec<ProcessEntry>,
+    /// Gone since the look before.
+    departed: Vec<Ended>,
     reader: Reader,
     error_counts: FieldErrorCounts,
 }
@@ -61,6 +63,7 @@ impl Sweeper {
             listing: Listing::new(),
             entries: Vec::new(),
             arrivals: Vec::new(),
+            departed: Vec::new(),
             reader,
             error_counts: FieldErrorCounts::new(),
         }
@@ -68,7 +71,7 @@ impl Sweeper {
 
     /// Looks at every process. Without an interval this is the first look.
     pub(super) fn sweep(&mut self, proc: BorrowedFd<'_>, interval: Option<Interval>) -> Result<(), Errno> {
-        let Self { listing, entries, arrivals, reader, error_counts } = self;
+        let Self { listing, entries, arrivals, departed: _, reader, error_counts } = self;
         listing.read(proc)?;
         error_counts.clear();
         reader.describer.begin_snapshot();
@@ -98,8 +101,14 @@ impl Sweeper {
         Ok(())
     }
 
-    pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = &ProcessEntry> {
-        self.entries.iter()
+    /// The processes of the last look, pids ascending.
+    pub(super) fn entries(&self) -> &[ProcessEntry] {
+        &self.entries
+    }
+
+    /// What happened between the last two looks needs the processes of both, and names of users.
+    pub(super) fn parts(&mut self) -> (&[ProcessEntry], &mut Vec<Ended>, &mut Describer) {
+        (&self.entries, &mut self.departed, &mut self.reader.describer)
     }
 
     pub(super) fn write_errors_into(&self, errors: &mut Vec<FieldError>) {
@@ -108,10 +117,12 @@ impl Sweeper {
 
     /// Takes out who is gone, takes in who arrived.
     fn settle(&mut self) {
-        let reader = &mut self.reader;
+        let (reader, departed) = (&mut self.reader, &mut self.departed);
+        departed.clear();
         self.entries.retain(|entry| {
             if !entry.alive {
                 reader.descriptors -= entry.descriptors();
+                departed.push(Ended { description: entry.description.clone(), end: End::default() });
             }
             entry.alive
         });

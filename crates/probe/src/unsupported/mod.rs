@@ -21,6 +21,14 @@ impl Collector {
         Err(ProbeError::Unsupported)
     }
 
+    pub(crate) fn drain(&mut self) -> Option<f64> {
+        None
+    }
+
+    pub(crate) fn notes(&self) -> &[String] {
+        &[]
+    }
+
     pub(crate) fn facts(&self) -> &Arc<HostFacts> {
         &self.facts
     }

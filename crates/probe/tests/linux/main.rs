@@ -1,7 +1,8 @@
 //! The Linux collector, on a made proc file system and on the machine that runs the tests.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "tests fail by it")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail by it, or say why they cannot run")]
 
 mod made;
 mod made_machine;
+mod short_lives;
 mod this_machine;

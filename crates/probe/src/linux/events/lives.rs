@@ -1,0 +1,237 @@
+//! From events to lives: who began and ended between two looks, and how those ended that were seen.
+
+use std::collections::HashMap;
+
+use procession_model::{End, Exit, Timestamp};
+
+use super::connector::ProcessEvent;
+use super::taskstats::TaskEnd;
+
+/// The most lives that are kept singly between two snapshots; what comes after is only counted by program.
+pub(super) const LIVES_MAX: usize = 40_000;
+/// The most processes whose beginning is remembered while their end is awaited.
+const NEWBORN_MAX: usize = 200_000;
+
+/// A process that began and ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) pid: u32,
+    pub(super) parent_pid: u32,
+    pub(super) began_ns: u64,
+    /// Ran another program than its parent's.
+    pub(super) executed: bool,
+    pub(super) ending: Ending,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    time_ns: u64,
+    status: u32,
+    stats: Option<TaskEnd>,
+    generation: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Newborn {
+    parent_pid: u32,
+    began_ns: u64,
+    executed: bool,
+    generation: u64,
+}
+
+/// What is known from events and not told yet.
+#[derive(Debug, Default)]
+pub(super) struct Lives {
+    newborn: HashMap<u32, Newborn>,
+    /// In the order in which they ended.
+    finished: Vec<Life>,
+    /// Ends of processes whose beginning came in no event: those that were there before, mostly.
+    endings: HashMap<u32, Ending>,
+    /// CPU time of threads that ended, by process.
+    thread_cpu_us: HashMap<u32, (u64, u64)>,
+    /// The last words of tasks, which come before the events of their ends.
+    task_ends: HashMap<u32, Vec<TaskEnd>>,
+    /// Counts snapshots.
+    generation: u64,
+}
+
+impl Lives {
+    pub(super) fn take_event(&mut self, event: ProcessEvent) {
+        let generation = self.generation;
+        match event {
+            ProcessEvent::Fork { parent_pid, pid, time_ns } => {
+                if self.newborn.len() < NEWBORN_MAX {
+                    self.newborn.insert(pid, Newborn { parent_pid, began_ns: time_ns, executed: false, generation });
+                }
+            }
+            ProcessEvent::Exec { pid } => {
+                if let Some(newborn) = self.newborn.get_mut(&pid) {
+                    newborn.executed = true;
+                }
+            }
+            ProcessEvent::Exit { pid, status, time_ns } => {
+                let ending = Ending { time_ns, status, stats: None, generation };
+                match self.newborn.remove(&pid) {
+                    Some(newborn) => self.finished.push(Life {
+                        pid,
+                        parent_pid: newborn.parent_pid,
+                        began_ns: newborn.began_ns,
+                        executed: newborn.executed,
+                        ending,
+                    }),
+                    None if self.endings.len() < NEWBORN_MAX => {
+                        self.endings.insert(pid, ending);
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    pub(super) fn take_task_end(&mut self, mut end: TaskEnd) {
+        let threads = self.thread_cpu_us.entry(end.pid).or_insert((0, self.generation));
+        if end.task == end.pid {
+            end.cpu_time_us = end.cpu_time_us.saturating_add(threads.0);
+            self.thread_cpu_us.remove(&end.pid);
+            self.task_ends.entry(end.pid).or_default().push(end);
+        } else {
+            *threads = (threads.0.saturating_add(end.cpu_time_us), self.generation);
+        }
+    }
+
+    /// Gives every end the last words of its task: the first one of that pid that is not given away.
+    pub(super) fn match_task_ends(&mut self) {
+        let task_ends = &mut self.task_ends;
+        let mut take = |pid: u32| {
+            let ends = task_ends.get_mut(&pid)?;
+            (!ends.is_empty()).then(|| ends.remove(0))
+        };
+        for (pid, ending) in self.endings.iter_mut().filter(|(_, ending)| ending.stats.is_none()) {
+            ending.stats = take(*pid);
+        }
+        for life in self.finished.iter_mut().filter(|life| life.ending.stats.is_none()) {
+            life.ending.stats = take(life.pid);
+        }
+    }
+
+    /// The lives that are over. `is_listed` says of a pid and a beginning whether that process is in the snapshot still:
+    /// then its end is told when it is gone.
+    pub(super) fn finished(&mut self, is_listed: impl Fn(u32, u64) -> bool) -> Vec<Life> {
+        let (listed, finished): (Vec<_>, Vec<_>) =
+            self.finished.drain(..).partition(|life| is_listed(life.pid, life.began_ns));
+        self.endings.extend(listed.into_iter().map(|life| (life.pid, life.ending)));
+        self.newborn.retain(|pid, newborn| !is_listed(*pid, newborn.began_ns));
+        finished
+    }
+
+    /// How a process ended that was in the snapshot before.
+    pub(super) fn ending(&mut self, pid: u32) -> Option<Ending> {
+        self.endings.remove(&pid)
+    }
+
+    /// Forgets what can no longer be matched: ends of processes that nobody has seen, beginnings whose end was lost.
+    pub(super) fn end_snapshot(&mut self, is_listed: impl Fn(u32) -> bool) {
+        let generation = self.generation;
+        let recent = |of: u64| of + 1 >= generation;
+        self.newborn.retain(|_, newborn| recent(newborn.generation));
+        self.endings.retain(|pid, ending| recent(ending.generation) || is_listed(*pid));
+        self.thread_cpu_us.retain(|pid, (_, of)| recent(*of) || is_listed(*pid));
+        self.task_ends.clear();
+        self.generation += 1;
+    }
+}
+
+impl Ending {
+    /// In the words of the model. `now` is the same moment by the wall and by the monotonic clock.
+    pub(super) fn end(&self, now: (Timestamp, u64)) -> End {
+        End {
+            time: Some(wall_time(now, self.time_ns)),
+            exit: Some(exit(self.status)),
+            cpu_time_us: self.stats.map(|stats| stats.cpu_time_us),
+            peak_memory_bytes: self.stats.map(|stats| stats.peak_memory_bytes).filter(|bytes| *bytes > 0),
+        }
+    }
+
+    pub(super) const fn stats(&self) -> Option<&TaskEnd> {
+        self.stats.as_ref()
+    }
+}
+
+pub(super) fn wall_time(now: (Timestamp, u64), time_ns: u64) -> Timestamp {
+    let ago_ms = now.1.saturating_sub(time_ns) / 1_000_000;
+    now.0.plus_ms(-i64::try_from(ago_ms).unwrap_or(0))
+}
+
+/// wait(2): the low seven bits are the signal, the next byte the code.
+fn exit(status: u32) -> Exit {
+    let signal = u8::try_from(status & 0x7f).unwrap_or(0);
+    if signal == 0 { Exit::Code(i32::try_from(status >> 8 & 0xff).unwrap_or(0)) } else { Exit::Signal(signal) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fork(pid: u32) -> ProcessEvent {
+        ProcessEvent::Fork { parent_pid: 1, pid, time_ns: u64::from(pid) }
+    }
+
+    fn exited(pid: u32, status: u32) -> ProcessEvent {
+        ProcessEvent::Exit { pid, status, time_ns: 5_000_000 }
+    }
+
+    fn task_end(task: u32, pid: u32, cpu_time_us: u64) -> TaskEnd {
+        TaskEnd { task, pid, uid: 0, name: [b'x'; 32], cpu_time_us, peak_memory_bytes: 1 }
+    }
+
+    #[test]
+    fn who_began_and_ended_is_a_life() {
+        let mut lives = Lives::default();
+        for event in [fork(10), ProcessEvent::Exec { pid: 10 }, exited(10, 0x0300), fork(10), exited(10, 9), fork(11)] {
+            lives.take_event(event);
+        }
+        lives.take_task_end(task_end(12, 10, 7));
+        lives.take_task_end(task_end(10, 10, 1));
+        lives.take_task_end(task_end(10, 10, 2));
+        lives.match_task_ends();
+        let now = (Timestamp::from_ms(100), 15_000_000);
+        let ends: Vec<_> =
+            lives.finished(|_, _| false).iter().map(|life| (life.pid, life.executed, life.ending.end(now))).collect();
+        let end = |exit, cpu| End {
+            time: Some(Timestamp::from_ms(90)),
+            exit: Some(exit),
+            cpu_time_us: Some(cpu),
+            peak_memory_bytes: Some(1),
+        };
+        assert_eq!(ends, [(10, true, end(Exit::Code(3), 8)), (10, false, end(Exit::Signal(9), 2))]);
+        lives.end_snapshot(|_| false);
+        lives.take_event(exited(11, 0));
+        assert_eq!(lives.finished(|_, _| false).len(), 1, "its beginning was in the interval before");
+    }
+
+    #[test]
+    fn the_end_of_a_listed_process_waits_until_it_is_gone() {
+        let mut lives = Lives::default();
+        lives.take_event(exited(5, 0x0100));
+        lives.take_event(fork(6));
+        lives.take_event(exited(6, 0));
+        assert!(lives.finished(|pid, _| pid == 6).is_empty(), "6 is a zombie");
+        for _ in 0..5 {
+            lives.end_snapshot(|pid| pid == 5 || pid == 6);
+        }
+        assert!(lives.ending(5).is_some() && lives.ending(6).is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_matched_is_forgotten() {
+        let mut lives = Lives::default();
+        lives.take_event(fork(7));
+        lives.take_event(exited(8, 0));
+        lives.take_task_end(task_end(9, 4, 1));
+        for _ in 0..3 {
+            lives.end_snapshot(|_| false);
+        }
+        assert!(lives.newborn.is_empty() && lives.endings.is_empty() && lives.thread_cpu_us.is_empty());
+    }
+}
