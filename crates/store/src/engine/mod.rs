@@ -62,7 +62,6 @@ pub(crate) struct Engine<S> {
     open_bytes: Bytes,
     damages: Mutex<Vec<String>>,
     caches: blocks::Caches,
-    rollups: crate::rollup::RollupCache,
 }
 
 impl<S: Segments> Engine<S> {
@@ -79,7 +78,6 @@ impl<S: Segments> Engine<S> {
             open_bytes: Bytes(AtomicUsize::new(replayed.open_bytes)),
             damages: Mutex::default(),
             caches: blocks::Caches::default(),
-            rollups: crate::rollup::RollupCache::default(),
         };
         for damage in replayed.damages {
             engine.report(damage);
@@ -90,11 +88,6 @@ impl<S: Segments> Engine<S> {
     /// The database.
     pub(crate) const fn segments(&self) -> &S {
         &self.segments
-    }
-
-    /// Rollups that were read lately.
-    pub(crate) const fn rollups(&self) -> &crate::rollup::RollupCache {
-        &self.rollups
     }
 
     fn rows(&self) -> MutexGuard<'_, JournalRows> {
