@@ -28,7 +28,7 @@ impl Tree {
     pub fn of_identities(processes: &[(Identity, Option<u32>)]) -> Self {
         let by_pid: HashMap<u32, usize> =
             processes.iter().enumerate().map(|(index, (identity, _))| (identity.pid, index)).collect();
-        let mut parents: Vec<Option<usize>> = processes
+        let parents = processes
             .iter()
             .enumerate()
             .map(|(index, (identity, parent_pid))| {
@@ -36,8 +36,17 @@ impl Tree {
                 (parent != index && could_be_parent(processes[parent].0, *identity)).then_some(parent)
             })
             .collect();
+        Self::of_parents(parents)
+    }
+
+    /// The tree of nodes of which the parents' indices are given; one that is no node's is none.
+    pub fn of_parents(mut parents: Vec<Option<usize>>) -> Self {
+        let count = parents.len();
+        for parent in &mut parents {
+            *parent = parent.filter(|parent| *parent < count);
+        }
         break_cycles(&mut parents);
-        let mut children = vec![Vec::new(); processes.len()];
+        let mut children = vec![Vec::new(); count];
         let mut roots = Vec::new();
         for (index, parent) in parents.iter().enumerate() {
             match parent {
