@@ -22,15 +22,19 @@ pub(super) fn pack_base(state: &HostState) -> Result<Bytes, StoreError> {
     let mut plain = Vec::new();
     frame::encode(&keyframe, &mut plain);
     let packed = zstd::bulk::compress(&plain, BASE_LEVEL).map_err(|error| StoreError::Failed(Box::new(error)))?;
-    Ok(Bytes::from(packed))
+    Ok(Bytes::from([&crc32fast::hash(&packed).to_le_bytes(), &packed[..]].concat()))
 }
 
 /// The state that a base stands for.
 pub(super) fn base_state(base: &Base) -> Result<HostState, StoreError> {
     let mut state = HostState::new();
-    if let Base::Keyframe(packed) = base {
-        let plain = zstd::bulk::decompress(packed, BASE_BYTES_MAX)
-            .map_err(|error| StoreError::Damaged(format!("the state that open frames go on from: {error}")))?;
+    if let Base::Keyframe(base) = base {
+        let damaged = || StoreError::Damaged("the state that open frames go on from".to_owned());
+        let (crc, packed) = base.split_first_chunk().ok_or_else(damaged)?;
+        if u32::from_le_bytes(*crc) != crc32fast::hash(packed) {
+            return Err(damaged());
+        }
+        let plain = zstd::bulk::decompress(packed, BASE_BYTES_MAX).map_err(|_| damaged())?;
         apply(&mut state, &decode(&plain)?)?;
     }
     Ok(state)

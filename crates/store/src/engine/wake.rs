@@ -10,8 +10,11 @@ use procession_codec::{FrameKind, HostState, frame};
 use super::Engine;
 use super::open_host::{Base, FrameTotals, OpenFrame, OpenHost};
 use super::open_run;
-use super::segments::Segments;
+use super::segments::{HostMark, Segments};
 use crate::StoreError;
+
+/// No frame goes on from a frame of this sequence.
+const NOTHING_FITS: u32 = u32::MAX;
 
 impl<S: Segments> Engine<S> {
     /// The state after the newest durable frame of a host.
@@ -19,8 +22,7 @@ impl<S: Segments> Engine<S> {
         if let Some(state) = &host.state {
             return Ok(Arc::clone(state));
         }
-        let mut state = self.base_state(host)?;
-        let mut last_good = host.mark.sealed;
+        let (mut state, mut last_good) = self.base_state(host)?;
         let mut dropped = Vec::new();
         host.frames.retain_mut(|open| {
             let kept = go_on(&mut state, open, last_good);
@@ -39,21 +41,44 @@ impl<S: Segments> Engine<S> {
             kept
         });
         self.report_dropped(host, &dropped);
-        host.from_base = host.frames.is_empty() && !state.is_empty();
+        host.from_base = host.frames.is_empty() && host.mark.sealed > 0;
         let state = Arc::new(state);
         host.state = Some(Arc::clone(&state));
         Ok(state)
     }
 
-    fn base_state(&self, host: &mut OpenHost) -> Result<HostState, StoreError> {
+    /// The state before the first open frame, and the sequence of the frame that goes on from it.
+    fn base_state(&self, host: &mut OpenHost) -> Result<(HostState, u32), StoreError> {
         if matches!(host.base, Base::Asleep) {
             host.base = self.segments.base(host.mark.host)?.map_or(Base::Nothing, Base::Keyframe);
         }
-        open_run::base_state(&host.base).or_else(|error| {
+        let error = match open_run::base_state(&host.base) {
+            Ok(state) => return Ok((state, host.mark.sealed)),
+            Err(error) => error,
+        };
+        self.report(format!("host {}: {error}", host.mark.host));
+        if let Some(stream) = &mut host.mark.stream {
+            stream.resumable = false;
+        }
+        // The last block has the same processes, but not their slots: no open change fits it.
+        let state = self.last_sealed_state(host.mark).unwrap_or_else(|error| {
             self.report(format!("host {}: {error}", host.mark.host));
-            host.base = Base::Nothing;
-            Ok(HostState::new())
-        })
+            HostState::new()
+        });
+        host.base = if state.is_empty() { Base::Nothing } else { Base::Keyframe(open_run::pack_base(&state)?) };
+        Ok((state, NOTHING_FITS))
+    }
+
+    fn last_sealed_state(&self, mark: HostMark) -> Result<HostState, StoreError> {
+        let mut state = HostState::new();
+        for entry in self.segments.blocks_around(mark.host, mark.sealed)?.iter().filter(|entry| !entry.late) {
+            let block = self.block(entry)?;
+            let newest = block.and_then(|block| block.snapshot(block.index_of(mark.sealed)?));
+            if let Some(snapshot) = newest {
+                state.advance(&snapshot).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            }
+        }
+        Ok(state)
     }
 
     /// What was lost cannot be gone on from, and does not hold its row of the journal.

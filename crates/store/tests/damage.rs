@@ -1,0 +1,135 @@
+//! A damaged store opens, keeps what is whole and says what is not.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use procession_model::{Description, Metric, Process, Sample, Snapshot, SnapshotId, Timestamp};
+use procession_store::{Append, History, OpenOptions, Range, SqliteStore};
+use rusqlite::{Connection, params};
+
+const HOSTS: u32 = 2;
+const ROWS: u32 = 12;
+
+fn snapshot(host: u32, number: u32) -> Arc<Snapshot> {
+    let process = |pid: u32| Process {
+        description: Arc::new(Description::new(pid, format!("program{}", pid % 3))),
+        sample: Sample::ABSENT.with(Metric::Cpu, u64::from(number) * 7 + u64::from(host)),
+    };
+    let processes = (number..number + 5).map(process).collect();
+    Arc::new(Snapshot { time: Timestamp::from_ms(i64::from(number) * 1_000), processes, ..Snapshot::default() })
+}
+
+async fn filled(directory: &Path) {
+    let store = SqliteStore::open(&OpenOptions::new(directory)).unwrap();
+    for number in 1..=ROWS {
+        let batch = (0..HOSTS).map(|host| Append::Snapshot { host, snapshot: snapshot(host, number) }).collect();
+        store.append(batch).await.unwrap();
+    }
+    store.close().await.unwrap();
+}
+
+fn database(directory: &Path) -> Connection {
+    Connection::open(directory.join("procession.db")).unwrap()
+}
+
+fn journal_row(connection: &Connection, id: u32) -> Vec<u8> {
+    connection.query_row("SELECT bytes FROM journal WHERE id = ?1", [id], |row| row.get(0)).unwrap()
+}
+
+fn set_journal_row(connection: &Connection, id: u32, bytes: &[u8]) {
+    assert_eq!(connection.execute("UPDATE journal SET bytes = ?2 WHERE id = ?1", params![id, bytes]).unwrap(), 1);
+}
+
+/// How many snapshots a host has; all of them are as they were sent.
+async fn whole_prefix(store: &SqliteStore, host: u32) -> u32 {
+    let list = store.list(Some(host), Range::default(), None, 1_000).await.unwrap();
+    for (entry, number) in list.iter().zip(1..) {
+        assert_eq!(entry.id, SnapshotId::new(host, number).unwrap());
+        let mut kept = store.snapshot(entry.id).await.unwrap().unwrap().snapshot.processes.clone();
+        kept.sort_by_key(|process| process.description.identity);
+        assert_eq!(kept, snapshot(host, number).processes);
+    }
+    u32::try_from(list.len()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_cut_anywhere_keeps_its_prefix() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path()).await;
+    let whole = journal_row(&database(directory.path()), ROWS);
+    for cut in (0..whole.len()).rev() {
+        set_journal_row(&database(directory.path()), ROWS, &whole[..cut]);
+        let store = SqliteStore::open(&OpenOptions::new(directory.path())).unwrap();
+        let kept = [whole_prefix(&store, 0).await, whole_prefix(&store, 1).await];
+        assert!(kept.iter().all(|kept| *kept >= ROWS - 1), "cut at {cut}: {kept:?}");
+        let lost = kept.iter().any(|kept| *kept < ROWS);
+        let at_a_record = store.verify().await.unwrap().is_empty();
+        assert!(lost, "cut at {cut}");
+        // A cut between two records looks like a row that ends there; no other cut does.
+        assert!(!at_a_record || cut <= 1 || kept[0] == ROWS, "cut at {cut}: nothing reported");
+        store.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_the_journal_costs_a_prefix_of_one_host_and_is_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path()).await;
+    let middle = ROWS / 2;
+    let whole = journal_row(&database(directory.path()), middle);
+    for bit in (0..whole.len() * 8).step_by(29) {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        set_journal_row(&database(directory.path()), middle, &flipped);
+        let store = SqliteStore::open(&OpenOptions::new(directory.path())).unwrap();
+        assert!(!store.verify().await.unwrap().is_empty(), "bit {bit}: nothing reported");
+        let kept = [whole_prefix(&store, 0).await, whole_prefix(&store, 1).await];
+        assert!(kept.contains(&ROWS), "bit {bit}: both hosts lost something: {kept:?}");
+        assert!(kept.iter().all(|kept| *kept >= middle - 1), "bit {bit}: {kept:?}");
+        // It goes on: the next snapshot is kept whatever was lost.
+        let applied = store.append(vec![Append::Snapshot { host: 0, snapshot: snapshot(0, ROWS + 1) }]).await.unwrap();
+        assert!(matches!(applied.outcomes[..], [procession_store::Appended::Stored(_)]));
+        drop(store);
+        database(directory.path()).execute("DELETE FROM journal WHERE id > ?1", [ROWS]).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_a_block_is_an_error_or_a_report_and_never_a_wrong_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path()).await;
+    let store = SqliteStore::open(&OpenOptions::new(directory.path())).unwrap();
+    store.seal(Timestamp::from_ms(0)).await.unwrap();
+    store.seal(Timestamp::from_ms(86_400_000)).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    for table in ["block_head", "block_body", "dictionary", "host_base"] {
+        flip_in(directory.path(), table).await;
+    }
+}
+
+async fn flip_in(directory: &Path, table: &str) {
+    let read = format!("SELECT bytes FROM {table} LIMIT 1");
+    let write = format!("UPDATE {table} SET bytes = ?1 WHERE bytes = ?2");
+    let whole: Vec<u8> = database(directory).query_row(&read, [], |row| row.get(0)).unwrap();
+    for bit in (0..whole.len() * 8).step_by(17) {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        database(directory).execute(&write, params![flipped, whole]).unwrap();
+        let store = SqliteStore::open(&OpenOptions::new(directory)).unwrap();
+        assert!(!store.verify().await.unwrap().is_empty(), "{table}, bit {bit}: nothing reported");
+        for number in 1..=ROWS {
+            let found = store.snapshot(SnapshotId::new(0, number).unwrap()).await;
+            if let Ok(Some(kept)) = found {
+                let mut processes = kept.snapshot.processes.clone();
+                processes.sort_by_key(|process| process.description.identity);
+                assert_eq!(processes, snapshot(0, number).processes, "{table}, bit {bit}");
+            }
+        }
+        store.close().await.unwrap();
+        drop(store);
+        database(directory).execute(&write, params![whole, flipped]).unwrap();
+    }
+}
