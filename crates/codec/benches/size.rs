@@ -1,25 +1,33 @@
 //! Bytes a process sample, against the plain format made in the same run.
 //!
 //! `cargo bench -p procession-codec --bench size` measures made hosts; recordings (one upload body a line) may be named in
-//! `PROCESSION_RECORDINGS`, separated by `:`, each with `=` and the frames of a block behind it.
+//! `PROCESSION_RECORDINGS`, separated by `:`, each with `=` and the frames of a block behind it. `PROCESSION_SECTIONS=1` says what each
+//! section costs.
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and ends where its input is wrong")]
 #![expect(clippy::cast_precision_loss, reason = "for people")]
 
-mod support;
+#[path = "support/frames.rs"]
+mod frames;
+#[path = "support/made.rs"]
+mod made;
+#[path = "support/plain.rs"]
+mod plain;
+#[path = "support/recording.rs"]
+mod recording;
+#[path = "support/sealed.rs"]
+mod sealed;
 
 use std::path::Path;
 
 use procession_codec::block::Effort;
 use procession_model::Snapshot;
-use support::made::Plan;
-use support::{made, plain, recording};
 
 fn main() {
     println!("| input | snapshots | samples | frames a block | block B/sample | strings | plain B/sample | ratio |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     let made = |seed, processes, snapshots, interval_ms, busy_per_mille, compilers| {
-        made::snapshots(&Plan { seed, processes, snapshots, interval_ms, busy_per_mille, compilers })
+        made::snapshots(&made::Plan { seed, processes, snapshots, interval_ms, busy_per_mille, compilers })
     };
     measure("made: compiler, 5 s", &made(1, 376, 120, 5_000, 20, 4), 120);
     measure("made: compiler, 1 s", &made(2, 376, 600, 1_000, 10, 4), 600);
@@ -33,10 +41,10 @@ fn main() {
 }
 
 fn measure(name: &str, snapshots: &[Snapshot], frames_each: usize) {
-    let samples = support::process_samples(snapshots);
-    let frames = support::frames(snapshots);
+    let samples = snapshots.iter().map(|snapshot| snapshot.processes.len()).sum::<usize>();
+    let frames = frames::of(snapshots);
     let plain: usize = snapshots.chunks(frames_each).map(plain::bytes).sum();
-    let cost = plain::block_cost(&frames, frames_each, Effort::Small);
+    let cost = sealed::cost(&frames, frames_each, Effort::Small);
     let each = |bytes: usize| bytes as f64 / samples as f64;
     println!(
         "| {name} | {} | {samples} | {frames_each} | {:.4} | {:.4} | {:.4} | {:.2} |",

@@ -1,10 +1,7 @@
 //! The plain format that a block is compared with: each field of all processes as differences, varints and zstd.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use procession_codec::Frame;
-use procession_codec::block::{Block, Dictionary, Effort, seal};
 use procession_model::{Description, Metric, Snapshot};
 
 const LEVEL: i32 = 19;
@@ -77,39 +74,4 @@ fn differences(numbers: impl Iterator<Item = u64>) -> usize {
 
 fn compressed(bytes: &[u8]) -> usize {
     zstd::bulk::compress(bytes, LEVEL).expect("zstd").len()
-}
-
-/// What a run costs in blocks of at most so many frames, all of it.
-pub(crate) struct BlockCost {
-    pub(crate) strings: usize,
-    pub(crate) sections: Vec<(&'static str, usize)>,
-    pub(crate) total: usize,
-}
-
-/// Seals a run and opens what came of it.
-pub(crate) fn block_cost(frames: &[(u32, Arc<Frame>)], frames_each: usize, effort: Effort) -> BlockCost {
-    let mut state = procession_codec::HostState::new();
-    let mut dictionary = Dictionary::new(0);
-    let mut cost = BlockCost { strings: 0, sections: Vec::new(), total: 0 };
-    for run in frames.chunks(frames_each) {
-        let sealed = seal(&state, run, &dictionary, effort).expect("frames that can be sealed");
-        let segment = sealed.segment.unwrap_or_default();
-        if !segment.is_empty() {
-            dictionary.push(&segment).expect("a segment");
-        }
-        Block::open(&sealed.head, &sealed.body, &dictionary).expect("a block");
-        cost.strings += segment.len();
-        cost.total += segment.len() + sealed.head.len() + sealed.body.len();
-        let head = procession_codec::block::Head::open(&sealed.head).expect("a head");
-        for (index, (name, len)) in head.section_lens().enumerate() {
-            match cost.sections.get_mut(index) {
-                Some((_, sum)) => *sum += len,
-                None => cost.sections.push((name, len)),
-            }
-        }
-        for (_, frame) in run {
-            state.apply(frame).expect("a frame");
-        }
-    }
-    cost
 }

@@ -21,14 +21,15 @@ const PCO_COUNT_MIN: usize = 16;
 const LOOSE_BYTES_MAX: usize = 64 << 20;
 
 /// Writes the columns of a section.
-pub(super) struct ColumnWriter {
+pub struct ColumnWriter {
     effort: Effort,
     columns: Vec<u8>,
     loose: Vec<u8>,
 }
 
 impl ColumnWriter {
-    pub(super) const fn new(effort: Effort) -> Self {
+    /// Without any column.
+    pub const fn new(effort: Effort) -> Self {
         Self { effort, columns: Vec::new(), loose: Vec::new() }
     }
 
@@ -38,7 +39,7 @@ impl ColumnWriter {
     }
 
     /// A column. The reader has to know how many numbers it has.
-    pub(super) fn put(&mut self, numbers: &[u64]) {
+    pub fn put(&mut self, numbers: &[u64]) {
         let Some(first) = numbers.first() else { return };
         if numbers.iter().all(|number| number == first) {
             self.columns.push(CONSTANT);
@@ -65,7 +66,7 @@ impl ColumnWriter {
     fn loose_cost(&self, varints: &[u8]) -> usize {
         match self.effort {
             Effort::Fast => varints.len(),
-            Effort::Small => compress(varints, self.effort.level()).map_or(varints.len(), |bytes| bytes.len()),
+            Effort::Small => compress(varints, self.effort.column_level()).map_or(varints.len(), |bytes| bytes.len()),
         }
     }
 
@@ -81,14 +82,14 @@ impl ColumnWriter {
     }
 
     /// The section; no bytes if nothing was written.
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub fn finish(self) -> Vec<u8> {
         if self.columns.is_empty() && self.loose.is_empty() {
             return Vec::new();
         }
         let mut out = Vec::with_capacity(self.columns.len() + self.loose.len() + 8);
         put_len(&mut out, self.columns.len());
         out.extend(self.columns);
-        let compressed = compress(&self.loose, self.effort.level());
+        let compressed = compress(&self.loose, self.effort.column_level());
         match compressed.filter(|compressed| compressed.len() + 3 < self.loose.len()) {
             Some(compressed) => {
                 put_len(&mut out, self.loose.len());
@@ -113,19 +114,20 @@ fn pco_bytes<T: Number>(numbers: &[T]) -> Option<Vec<u8>> {
 }
 
 /// Reads the columns of a section, in the order in which they were written.
-pub(super) struct ColumnReader<'a> {
+pub struct ColumnReader<'a> {
     columns: Reader<'a>,
     loose: Reader<'a>,
 }
 
 /// A section taken apart: borrow it to read it.
-pub(super) struct ColumnBytes<'a> {
+pub struct ColumnBytes<'a> {
     columns: &'a [u8],
     loose: std::borrow::Cow<'a, [u8]>,
 }
 
 impl<'a> ColumnBytes<'a> {
-    pub(super) fn new(section: &'a [u8]) -> Result<Self, DecodeError> {
+    /// The parts of a section.
+    pub fn new(section: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(section);
         if section.is_empty() {
             return Ok(Self { columns: section, loose: section.into() });
@@ -139,7 +141,8 @@ impl<'a> ColumnBytes<'a> {
         Ok(Self { columns, loose })
     }
 
-    pub(super) fn reader(&self) -> ColumnReader<'_> {
+    /// From its first column on.
+    pub fn reader(&self) -> ColumnReader<'_> {
         ColumnReader { columns: Reader::new(self.columns), loose: Reader::new(&self.loose) }
     }
 }
@@ -151,7 +154,7 @@ impl<'a> ColumnReader<'a> {
     }
 
     /// A column of that many numbers, which the caller has checked against a limit.
-    pub(super) fn get(&mut self, count: usize) -> Result<Vec<u64>, DecodeError> {
+    pub fn get(&mut self, count: usize) -> Result<Vec<u64>, DecodeError> {
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -166,7 +169,7 @@ impl<'a> ColumnReader<'a> {
     }
 
     /// A column of numbers that fit 32 bits.
-    pub(super) fn get_u32(&mut self, count: usize) -> Result<Vec<u32>, DecodeError> {
+    pub fn get_u32(&mut self, count: usize) -> Result<Vec<u32>, DecodeError> {
         let narrow = |number| u32::try_from(number).map_err(|_| DecodeError::OverLimit("a number of a column"));
         self.get(count)?.into_iter().map(narrow).collect()
     }
@@ -184,7 +187,7 @@ impl<'a> ColumnReader<'a> {
     }
 
     /// Refuses what is left over.
-    pub(super) fn end(&self) -> Result<(), DecodeError> {
+    pub fn end(&self) -> Result<(), DecodeError> {
         self.columns.end()?;
         self.loose.end()
     }

@@ -184,7 +184,7 @@ impl<'a> NewStrings<'a> {
         put_len(&mut out, extracted.new.len());
         out.extend(extracted.new);
         put_len(&mut out, plain.len());
-        let compressed = compress_after(&self.dictionary.tail, &plain, effort.level());
+        let compressed = compress_after(&self.dictionary.tail, &plain, effort.string_level());
         out.extend(compressed.ok_or(SealError::Compression)?);
         let crc = crc32fast::hash(&out);
         out.extend(crc.to_le_bytes());

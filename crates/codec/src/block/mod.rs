@@ -20,6 +20,7 @@ mod scale;
 mod seal;
 mod skip;
 
+pub use column::{ColumnBytes, ColumnReader, ColumnWriter};
 pub use dictionary::Dictionary;
 pub use head::{Head, Series, Summary, Timeline};
 pub use open::Block;

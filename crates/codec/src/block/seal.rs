@@ -24,8 +24,16 @@ pub enum Effort {
 }
 
 impl Effort {
-    /// The level of zstd.
-    pub(super) const fn level(self) -> i32 {
+    /// The level of zstd for columns: higher ones win a hundredth there and cost half of the sealing.
+    pub(super) const fn column_level(self) -> i32 {
+        match self {
+            Self::Fast => 3,
+            Self::Small => 12,
+        }
+    }
+
+    /// The level of zstd for strings, which are most of what is kept.
+    pub(super) const fn string_level(self) -> i32 {
         match self {
             Self::Fast => 3,
             Self::Small => 19,

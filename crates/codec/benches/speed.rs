@@ -1,0 +1,154 @@
+//! What a frame and a block cost in time: `cargo bench -p procession-codec --bench speed`.
+//!
+//! Hosts are made from a seed: 300 processes of which some thirty do something between two snapshots. Items are frames, or for
+//! blocks process samples.
+
+#![expect(clippy::expect_used, reason = "a bench ends where its input is wrong")]
+
+#[path = "support/frames.rs"]
+mod frames;
+#[path = "support/made.rs"]
+mod made;
+
+use std::sync::{Arc, LazyLock};
+
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use procession_codec::block::{Block, Dictionary, Effort, Head, Sealed, seal};
+use procession_codec::frame::{decode, encode};
+use procession_codec::{Frame, HostState};
+use procession_model::Snapshot;
+
+fn main() {
+    divan::main();
+}
+
+type Frames = Vec<(u32, Arc<Frame>)>;
+
+static HOST: LazyLock<Vec<Snapshot>> = LazyLock::new(|| {
+    made::snapshots(&made::Plan {
+        seed: 5,
+        processes: 300,
+        snapshots: 240,
+        interval_ms: 5_000,
+        busy_per_mille: 60,
+        compilers: 0,
+    })
+});
+static FRAMES: LazyLock<Frames> = LazyLock::new(|| frames::of(&HOST));
+static DICTIONARY: LazyLock<Dictionary> = LazyLock::new(|| {
+    let mut dictionary = Dictionary::new(0);
+    let first = sealed(&dictionary, 0, Effort::Small);
+    dictionary.push(&first.segment.expect("new strings")).expect("a segment");
+    dictionary
+});
+static BLOCK: LazyLock<Sealed> = LazyLock::new(|| sealed(&DICTIONARY, 120, Effort::Small));
+
+fn state_at(index: usize) -> HostState {
+    let mut state = HostState::new();
+    for (_, frame) in &FRAMES[..index] {
+        state.apply(frame).expect("a frame");
+    }
+    state
+}
+
+fn sealed(dictionary: &Dictionary, from: usize, effort: Effort) -> Sealed {
+    seal(&state_at(from), &FRAMES[from..from + 120], dictionary, effort).expect("a run")
+}
+
+fn bytes(frame: &Frame) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(frame, &mut bytes);
+    bytes
+}
+
+#[divan::bench]
+fn frame_encode(bencher: Bencher<'_, '_>) {
+    let frame = &FRAMES[100].1;
+    let mut out = Vec::new();
+    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
+        out.clear();
+        encode(black_box(frame), &mut out);
+        out.len()
+    });
+}
+
+#[divan::bench]
+fn frame_decode(bencher: Bencher<'_, '_>) {
+    let bytes = bytes(&FRAMES[100].1);
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| decode(black_box(&bytes)));
+}
+
+#[divan::bench]
+fn frame_decode_and_apply(bencher: Bencher<'_, '_>) {
+    let encoded: Vec<_> = FRAMES.iter().map(|(_, frame)| bytes(frame)).collect();
+    bencher.counter(ItemsCount::new(encoded.len())).bench(|| {
+        let mut state = HostState::new();
+        for bytes in &encoded {
+            state.apply(&decode(bytes).expect("a frame")).expect("a frame that fits");
+        }
+        state.cpu_sum()
+    });
+}
+
+#[divan::bench]
+fn snapshot_advance(bencher: Bencher<'_, '_>) {
+    bencher.counter(ItemsCount::new(HOST.len())).bench(|| {
+        let mut state = HostState::new();
+        for snapshot in HOST.iter() {
+            black_box(state.advance(snapshot)).expect("a snapshot");
+        }
+        state.cpu_sum()
+    });
+}
+
+#[divan::bench]
+fn keyframe_decode(bencher: Bencher<'_, '_>) {
+    let bytes = bytes(&FRAMES[0].1);
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| decode(black_box(&bytes)));
+}
+
+#[divan::bench(args = [Effort::Fast, Effort::Small])]
+fn seal_next_block(bencher: Bencher<'_, '_>, effort: Effort) {
+    let state = state_at(120);
+    let samples = BLOCK.summary.process_samples;
+    bencher.counter(ItemsCount::new(samples)).bench(|| seal(&state, black_box(&FRAMES[120..240]), &DICTIONARY, effort));
+}
+
+#[divan::bench(args = [Effort::Fast, Effort::Small])]
+fn seal_first_block(bencher: Bencher<'_, '_>, effort: Effort) {
+    let dictionary = Dictionary::new(0);
+    let samples = BLOCK.summary.process_samples;
+    bencher
+        .counter(ItemsCount::new(samples))
+        .bench(|| seal(&HostState::new(), black_box(&FRAMES[..120]), &dictionary, effort));
+}
+
+#[divan::bench]
+fn block_open(bencher: Bencher<'_, '_>) {
+    let block = &*BLOCK;
+    bencher
+        .counter(ItemsCount::new(block.summary.process_samples))
+        .bench(|| Block::open(black_box(&block.head), &block.body, &DICTIONARY).map(|block| block.rows().len()));
+}
+
+#[divan::bench]
+fn snapshot_of_a_cold_block(bencher: Bencher<'_, '_>) {
+    let first = sealed(&Dictionary::new(0), 0, Effort::Small);
+    let segment = first.segment.expect("new strings");
+    let block = &*BLOCK;
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| {
+        let mut dictionary = Dictionary::new(0);
+        dictionary.push(black_box(&segment)).expect("a segment");
+        let block = Block::open(&block.head, &block.body, &dictionary).expect("a block");
+        block.snapshot(60)
+    });
+}
+
+#[divan::bench]
+fn series_of_a_head(bencher: Bencher<'_, '_>) {
+    let head = &BLOCK.head;
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .bench(|| Head::open(black_box(head)).and_then(|head| head.series().map(|series| series.cpu_sums.len())));
+}
