@@ -109,11 +109,7 @@ fn read_file(folder: &Path, name: &str) -> Option<Vec<u8>> {
 }
 
 /// `/page/…`: a file of the page.
-pub(crate) async fn file(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub(crate) async fn file(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
     let name = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let (asset, immutable) = app.assets.file(name).await.ok_or_else(ApiError::not_found)?;
     let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
@@ -158,7 +154,8 @@ async fn answer(asset: Arc<Asset>, content_type: &'static str, caching: &'static
         Some(encoding) => tokio::task::spawn_blocking(move || compressed(&asset, encoding)).await.ok(),
         None => None,
     };
-    let fixed = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, caching), (header::VARY, "accept-encoding")];
+    let fixed =
+        [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, caching), (header::VARY, "accept-encoding")];
     let mut response = (StatusCode::OK, fixed, compressed.clone().unwrap_or(plain)).into_response();
     if let (Some(encoding), Some(_)) = (encoding, compressed) {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));

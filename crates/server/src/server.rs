@@ -38,7 +38,9 @@ const SEAL_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not ours.
-    #[error("cannot listen on {address}: {source}. Is another server running there? Choose another address with --listen")]
+    #[error(
+        "cannot listen on {address}: {source}. Is another server running there? Choose another address with --listen"
+    )]
     Bind {
         /// The address.
         address: SocketAddr,

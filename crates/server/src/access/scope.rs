@@ -60,7 +60,8 @@ mod tests {
     #[test]
     fn patterns() {
         let covers = |pattern: &str, name| HostScope::of(Some(pattern)).covers(name);
-        for (pattern, name) in [("web-1", "web-1"), ("web-*", "web-"), ("*", ""), ("a*b*c", "axxbxbc"), ("*.dc1", "x.dc1")]
+        for (pattern, name) in
+            [("web-1", "web-1"), ("web-*", "web-"), ("*", ""), ("a*b*c", "axxbxbc"), ("*.dc1", "x.dc1")]
         {
             assert!(covers(pattern, name), "{pattern} {name}");
         }

@@ -120,11 +120,7 @@ impl HostChannel {
     }
 
     fn messages_after(&self, after: SnapshotId) -> Option<Vec<Utf8Bytes>> {
-        let from = if after == self.recent_from {
-            0
-        } else {
-            self.recent.iter().position(|(id, _)| *id == after)? + 1
-        };
+        let from = if after == self.recent_from { 0 } else { self.recent.iter().position(|(id, _)| *id == after)? + 1 };
         Some(self.recent.iter().skip(from).map(|(_, message)| message.clone()).collect())
     }
 

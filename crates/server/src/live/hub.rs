@@ -123,11 +123,7 @@ impl Hub {
     }
 
     /// Lets a viewer in; `None` if the host has no snapshot.
-    pub(crate) async fn join(
-        &self,
-        host: HostNumber,
-        after: Option<SnapshotId>,
-    ) -> Result<Option<Joined>, StoreError> {
+    pub(crate) async fn join(&self, host: HostNumber, after: Option<SnapshotId>) -> Result<Option<Joined>, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Command::Join { host, after, reply }, answer).await
     }
@@ -171,11 +167,7 @@ struct HubTask {
 }
 
 impl HubTask {
-    async fn run(
-        mut self,
-        mut follow: broadcast::Receiver<Arc<Published>>,
-        mut commands: mpsc::Receiver<Command>,
-    ) {
+    async fn run(mut self, mut follow: broadcast::Receiver<Arc<Published>>, mut commands: mpsc::Receiver<Command>) {
         let shutdown = self.parts.shutdown.clone();
         let mut tick = tokio::time::interval(HOSTS_INTERVAL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -8,7 +8,7 @@ mod host_channel;
 mod hub;
 mod wire;
 
-pub(crate) use fleet::{ConnectedGuard, Fleet, HostEntry};
 pub(crate) use fleet::public_number;
+pub(crate) use fleet::{ConnectedGuard, Fleet, HostEntry};
 pub(crate) use hub::{HostsChanged, Hub, HubParts, SnapshotFollower, hosts_message};
 pub(crate) use wire::{KeyContext, key_message};

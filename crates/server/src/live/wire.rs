@@ -3,8 +3,8 @@
 
 use procession_codec::{Frame, HostState};
 use procession_model::{
-    Brief, Description, End, Ended, Exit, FieldError, HostFacts, HostMetric, HostSample, Loss, Metric, Process, ProcessState,
-    SnapshotId, Timestamp,
+    Brief, Description, End, Ended, Exit, FieldError, HostFacts, HostMetric, HostSample, Loss, Metric, Process,
+    ProcessState, SnapshotId, Timestamp,
 };
 use serde::Serialize;
 

@@ -25,11 +25,8 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     let method = request.method().clone();
     let path = tracing::enabled!(tracing::Level::DEBUG).then(|| request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let mut response = if is_for_us(&app, &request) {
-        next.run(request).await
-    } else {
-        ApiError::misdirected().into_response()
-    };
+    let mut response =
+        if is_for_us(&app, &request) { next.run(request).await } else { ApiError::misdirected().into_response() };
     let status = response.status().as_u16();
     response.headers_mut().insert(ID_HEADER, HeaderValue::from(id));
     app.metrics.requests.get_or_create(&RequestLabels { route, status }).inc();

@@ -10,7 +10,8 @@ use axum::response::Response;
 use crate::app::App;
 
 /// The policy of everything that is not the page: show it, and nothing else.
-const NOTHING: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const NOTHING: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// An answer's own Content-Security-Policy, in the response's extensions.
 #[derive(Clone)]

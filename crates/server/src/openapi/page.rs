@@ -32,7 +32,11 @@ pub(crate) fn html() -> &'static str {
 
 fn write_page(document: &Value, out: &mut String) -> std::fmt::Result {
     write!(out, "<h1>{} <small>{}</small></h1>", text(&document["info"]["title"]), text(&document["info"]["version"]))?;
-    write!(out, "<p>{}</p><p><a href=\"/api/openapi.json\">OpenAPI 3.1 document</a>", text(&document["info"]["description"]))?;
+    write!(
+        out,
+        "<p>{}</p><p><a href=\"/api/openapi.json\">OpenAPI 3.1 document</a>",
+        text(&document["info"]["description"])
+    )?;
     let mut last_tag = String::new();
     for (path, item) in operations(document) {
         for (method, operation) in item {
@@ -46,7 +50,12 @@ fn write_page(document: &Value, out: &mut String) -> std::fmt::Result {
     }
     out.push_str("<h2>Shapes</h2>");
     for (name, shape) in document["components"]["schemas"].as_object().into_iter().flatten() {
-        write!(out, "<details id=\"{0}\"><summary><code>{0}</code> {1}</summary>", escaped(name), text(&shape["description"]))?;
+        write!(
+            out,
+            "<details id=\"{0}\"><summary><code>{0}</code> {1}</summary>",
+            escaped(name),
+            text(&shape["description"])
+        )?;
         write!(out, "<pre>{}</pre></details>", escaped(&format!("{shape:#}")))?;
     }
     out.push_str("</main></body></html>");
@@ -69,7 +78,12 @@ fn write_operation(path: &str, method: &str, operation: &Value, out: &mut String
         out.push_str("<table><tr><th>Parameter<th>Meaning");
         for parameter in parameters {
             let required = if parameter["required"] == true { " (required)" } else { "" };
-            write!(out, "<tr><td><code>{}</code>{required}<td>{}", text(&parameter["name"]), text(&parameter["description"]))?;
+            write!(
+                out,
+                "<tr><td><code>{}</code>{required}<td>{}",
+                text(&parameter["name"]),
+                text(&parameter["description"])
+            )?;
         }
         out.push_str("</table>");
     }

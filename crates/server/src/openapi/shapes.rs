@@ -4,7 +4,6 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-
 /// A process in an upload. Unknown fields are ignored.
 #[derive(ToSchema)]
 pub(crate) struct ProcessBody {

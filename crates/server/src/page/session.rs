@@ -52,11 +52,7 @@ pub(crate) async fn sign_in_link(
     security(("read_key" = []), ("session" = [])),
     responses((status = 200, description = "Signed in", body = SessionState), ReaderErrors),
 )]
-pub(crate) async fn session(
-    State(app): State<Arc<App>>,
-    _: Reader,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub(crate) async fn session(State(app): State<Arc<App>>, _: Reader, headers: HeaderMap) -> Result<Response, ApiError> {
     let expires = match app.access.session(&headers).await? {
         Some(hash) => app.catalog.session(&hash, time_text::now()).await?.map(|session| session.expires),
         None => None,

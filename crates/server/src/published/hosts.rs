@@ -8,9 +8,9 @@ use axum::response::Response;
 use crate::access::Reader;
 use crate::app::App;
 use crate::json_stream::{self, Chunk};
+use crate::json_text;
 use crate::live::HostEntry;
 use crate::openapi::ReaderErrors;
-use crate::json_text;
 
 /// How many hosts are written at a time.
 const HOSTS_A_CHUNK: usize = 256;

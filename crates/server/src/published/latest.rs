@@ -31,11 +31,7 @@ use crate::snapshot_json;
         ReaderErrors,
     ),
 )]
-pub(crate) async fn latest(
-    State(app): State<Arc<App>>,
-    reader: Reader,
-    params: Params,
-) -> Result<Response, ApiError> {
+pub(crate) async fn latest(State(app): State<Arc<App>>, reader: Reader, params: Params) -> Result<Response, ApiError> {
     match params.text("hostname") {
         Some(name) => {
             let host = named_host(&app, &reader, name)?;

@@ -25,7 +25,12 @@ pub(crate) struct NamedHost {
 }
 
 /// The host that the parameter names; `None` means all, which a key for some hosts alone may not ask for.
-pub(crate) fn optional_host(app: &App, reader: &Reader, params: &Params, name: &str) -> Result<Option<NamedHost>, ApiError> {
+pub(crate) fn optional_host(
+    app: &App,
+    reader: &Reader,
+    params: &Params,
+    name: &str,
+) -> Result<Option<NamedHost>, ApiError> {
     match (params.text(name), &reader.scope) {
         (Some(host), _) => named_host(app, reader, host).map(Some),
         (None, HostScope::All) => Ok(None),

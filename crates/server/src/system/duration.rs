@@ -102,8 +102,12 @@ fn seconds(ms: i64) -> Value {
 
 fn human_readable(ms: i64) -> String {
     let seconds = ms / 1_000;
-    let parts =
-        [(seconds / 86_400, "day"), (seconds / 3_600 % 24, "hour"), (seconds / 60 % 60, "minute"), (seconds % 60, "second")];
+    let parts = [
+        (seconds / 86_400, "day"),
+        (seconds / 3_600 % 24, "hour"),
+        (seconds / 60 % 60, "minute"),
+        (seconds % 60, "second"),
+    ];
     let words: Vec<String> = parts
         .iter()
         .filter(|(count, _)| *count > 0)

@@ -10,11 +10,7 @@ use super::{Dialect, Upload, UploadError};
 const REQUIRED: &str = "This field is required.";
 
 /// The snapshot, or everything that is wrong with the draft.
-pub(super) fn finish(
-    mut draft: Draft,
-    dialect: Dialect,
-    received: Option<Timestamp>,
-) -> Result<Upload, UploadError> {
+pub(super) fn finish(mut draft: Draft, dialect: Dialect, received: Option<Timestamp>) -> Result<Upload, UploadError> {
     let time = draft.time.or(received);
     require_fields(&mut draft, dialect, time.is_some());
     require_process_fields(&mut draft);

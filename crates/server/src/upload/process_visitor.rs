@@ -166,7 +166,9 @@ impl<'de> Visitor<'de> for ProcessSeed<'_> {
                 Some(field) => {
                     let draft = &mut *self.draft;
                     let process = &mut draft.processes[index];
-                    if let Err(problem) = map.next_value_seed(ScalarSeed(|value: Scalar<'_>| set(process, field, value)))? {
+                    if let Err(problem) =
+                        map.next_value_seed(ScalarSeed(|value: Scalar<'_>| set(process, field, value)))?
+                    {
                         draft.problem(Some(index), field, problem);
                     }
                 }

@@ -1,0 +1,13 @@
+//! The real router, served on a free port, with the real store.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod access;
+mod agents;
+mod bodies;
+mod live;
+mod monitor_api;
+mod openapi;
+mod page_files;
+mod sockets;
+mod support;
+mod system_api;
