@@ -50,5 +50,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 
 fn is_of_the_page(name: &str) -> bool {
     let for_tools = name.starts_with("package") || name.starts_with("tsconfig");
-    !(for_tools && name.ends_with(".json")) && !LEFT_OUT.iter().any(|end| name.ends_with(end))
+    let left_out = LEFT_OUT.iter().any(|end| name.ends_with(end)) || (for_tools && name.ends_with(".json"));
+    !left_out
 }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use procession_store::StoreError;
 
 use crate::error::json_response;
@@ -52,7 +52,8 @@ where
             Some((Ok(Bytes::from(bytes)), place.map(|place| (Some(place), first))))
         }
     });
-    json_response(StatusCode::OK, Body::from_stream(parts))
+    // Compression asks once more after the end.
+    json_response(StatusCode::OK, Body::from_stream(parts.fuse()))
 }
 
 /// Opens the array at its first item, or at its end if it has none, and closes it at its end. Also says whether there is

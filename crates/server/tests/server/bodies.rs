@@ -36,6 +36,15 @@ async fn compressed_both_ways() {
         server.upload_ok(&snapshot("many", &format!("2025-08-22T09:15:{second:02}Z"), one_process())).await;
     }
     for encoding in ["gzip", "zstd"] {
+        // What is written while it is sent is compressed too, up to its end.
+        for path in [
+            "/api/hosts/",
+            "/api/process-snapshots/latest/",
+            "/api/process-snapshots/series/?hostname=many&include=processes",
+        ] {
+            let response = server.get(path).header("Accept-Encoding", encoding).send().await.unwrap();
+            assert!(!response.bytes().await.unwrap().is_empty(), "{path}");
+        }
         let response =
             server.get("/api/process-snapshots/list/").header("Accept-Encoding", encoding).send().await.unwrap();
         assert_eq!(response.headers()["content-encoding"], encoding);
