@@ -1,0 +1,162 @@
+//! Files of every version of the formats ever released are read as what they were made from.
+//!
+//! `PROCESSION_GOLDEN=write cargo test -p procession-codec --test golden` writes those of the newest version: only before
+//! that version is released, or the promise is broken.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use procession_codec::block::{self, Block, Dictionary, Effort, Head, seal};
+use procession_codec::frame::{self, decode, encode};
+use procession_codec::{Frame, HostState};
+use procession_model::{
+    Brief, Description, End, Ended, Exit, FieldError, FieldErrorReason, HostFacts, HostMetric, HostSample, Identity,
+    Loss, LossKind, Metric, Process, ProcessState, Sample, Snapshot, Timestamp,
+};
+
+const FIRST_MS: i64 = 1_795_219_200_123;
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// The file, or if asked for its new content.
+fn file(name: &str, now: &[u8]) -> Vec<u8> {
+    if std::env::var_os("PROCESSION_GOLDEN").is_some_and(|wish| wish == "write") {
+        std::fs::write(golden(name), now).unwrap();
+    }
+    std::fs::read(golden(name)).unwrap()
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(FIRST_MS + ms)
+}
+
+fn described(pid: u32, started_ms: i64, name: &str, command_line: &str) -> Arc<Description> {
+    Arc::new(Description {
+        identity: Identity { pid, start: Some(at(-started_ms)) },
+        parent_pid: (pid > 1).then_some(1),
+        name: name.into(),
+        command_line: Some(command_line.into()),
+        user: Some("root".into()),
+        executable: None,
+        cgroup: (pid > 1).then(|| "/system.slice/Größe.service".into()),
+    })
+}
+
+fn sample(cpu: u64, pages: u64) -> Sample {
+    Sample::default()
+        .with(Metric::Cpu, cpu)
+        .with(Metric::Memory, pages << 12)
+        .with(Metric::VirtualMemory, pages << 14)
+        .with(Metric::Threads, 2)
+        .with(Metric::WriteBytes, cpu / 20 * 4_096)
+        .with_state(if cpu > 0 { ProcessState::RUNNING } else { ProcessState::from_name("on holiday") })
+}
+
+fn process(description: &Arc<Description>, sample: Sample) -> Process {
+    Process { description: Arc::clone(description), sample }
+}
+
+/// Three snapshots that have everything once.
+fn snapshots() -> [Snapshot; 3] {
+    let facts = Arc::new(HostFacts {
+        cpu_count: Some(16),
+        memory_total_bytes: Some(64 << 30),
+        boot_time: Some(at(-9_000_000)),
+        os: Some("Debian GNU/Linux 12".into()),
+        ..HostFacts::default()
+    });
+    let init = described(1, 9_000_000, "systemd", "/sbin/init");
+    let shim = described(77, 60_000, "shim", "/usr/bin/shim -id 0123456789abcdef0123456789abcdef -x fedcba9876543210");
+    let renamed = Arc::new(Description {
+        name: "shim: idle".into(),
+        executable: Some("/usr/bin/shim".into()),
+        ..(*shim).clone()
+    });
+    let bare = Arc::new(Description::new(4_000_000, "\u{202e}evil\0"));
+    let denied = FieldError { field: "read_bytes".into(), reason: FieldErrorReason::Denied, processes: 2 };
+    let host = |cpu| HostSample::default().with(HostMetric::IntervalMs, 5_000).with(HostMetric::Cpu, cpu);
+    let first = Snapshot {
+        time: at(0),
+        facts: Arc::clone(&facts),
+        host: host(120),
+        processes: vec![
+            process(&init, sample(0, 3_000)),
+            process(&shim, sample(120, 500)),
+            process(&bare, Sample::default().with(Metric::MemoryPercent, 12.3_f64.to_bits())),
+        ],
+        field_errors: vec![denied],
+        ..Snapshot::default()
+    };
+    let brief = Brief {
+        description: described(90, -4_000, "true", "true"),
+        end: End {
+            time: Some(at(4_100)),
+            exit: Some(Exit::Code(-1)),
+            cpu_time_us: Some(1_500),
+            peak_memory_bytes: None,
+        },
+        count: 3,
+    };
+    let second = Snapshot {
+        time: at(5_001),
+        facts: Arc::clone(&facts),
+        host: host(40),
+        processes: vec![process(&init, sample(40, 3_001)), process(&renamed, sample(0, 500))],
+        ended: vec![Ended {
+            description: bare,
+            end: End { time: None, exit: Some(Exit::Signal(9)), cpu_time_us: None, peak_memory_bytes: Some(1 << 40) },
+        }],
+        brief: vec![brief],
+        losses: vec![Loss { kind: LossKind::Events, from: at(1), until: at(2), count: Some(7) }],
+        ..Snapshot::default()
+    };
+    let third = Snapshot {
+        time: at(9_999),
+        facts,
+        processes: vec![process(&init, sample(0, 3_001)), process(&renamed, sample(0, 499))],
+        losses: vec![Loss { kind: LossKind::Missed, from: at(1), until: at(2), count: None }],
+        ..Snapshot::default()
+    };
+    [first, second, third]
+}
+
+fn frames() -> Vec<(u32, Arc<Frame>)> {
+    let mut state = HostState::new();
+    (41..)
+        .zip(&snapshots())
+        .map(|(sequence, snapshot)| (sequence, Arc::new(state.advance(snapshot).unwrap())))
+        .collect()
+}
+
+#[test]
+fn frames_of_version_1() {
+    for (sequence, frame) in frames() {
+        let mut now = Vec::new();
+        encode(&frame, &mut now);
+        assert_eq!(now[0], frame::VERSION);
+        let bytes = file(&format!("frame-1-{sequence}.bin"), &now);
+        assert_eq!(decode(&bytes).unwrap(), *frame);
+        assert_eq!(bytes, now, "an uncompressed frame has one encoding");
+    }
+}
+
+#[test]
+fn blocks_of_version_1() {
+    let now = seal(&HostState::new(), &frames(), &Dictionary::new(5), Effort::Small).unwrap();
+    assert_eq!(now.head[0], block::VERSION);
+    let head = file("block-1.head", &now.head);
+    let body = file("block-1.body", &now.body);
+    let segment = file("block-1.segment", &now.segment.unwrap());
+    let mut dictionary = Dictionary::new(5);
+    dictionary.push(&segment).unwrap();
+    Head::open(&head).unwrap().verify(&body).unwrap();
+    let block = Block::open(&head, &body, &dictionary).unwrap();
+    for (frame, snapshot) in (0..).zip(snapshots()) {
+        assert_eq!(block.snapshot(frame), Some(snapshot));
+    }
+    assert_eq!(block.timeline().sequences, [41, 42, 43]);
+}
