@@ -12,12 +12,11 @@ use foldhash::fast::RandomState;
 use super::hex::{Extracted, Runs};
 use super::{Effort, SealError};
 use crate::DecodeError;
-use crate::bytes::{Reader, put_len, put_varint};
+use crate::bytes::{Reader, checksum_fits, put_len, put_varint};
 use crate::compress::{compress_after, decompress_after};
 use crate::limits::STRING_BYTES_MAX;
 
 const VERSION: u8 = 1;
-const CRC_BYTES: usize = 4;
 /// An epoch with this much text is full.
 const TEXT_BYTES_FULL: usize = 1 << 20;
 /// An epoch with this many strings is full.
@@ -50,9 +49,8 @@ impl Dictionary {
 
     /// Takes the next segment in.
     pub fn push(&mut self, segment: &[u8]) -> Result<(), DecodeError> {
-        let Some(split) = segment.len().checked_sub(CRC_BYTES) else { return Err(DecodeError::Truncated) };
-        let (content, crc) = segment.split_at(split);
-        if crc32fast::hash(content).to_le_bytes() != crc {
+        let Some((content, crc)) = segment.split_last_chunk() else { return Err(DecodeError::Truncated) };
+        if !checksum_fits(content, u32::from_le_bytes(*crc)) {
             return Err(DecodeError::Checksum("a dictionary segment"));
         }
         let mut reader = Reader::new(content);

@@ -8,7 +8,7 @@ use super::scale::{cost, difference, get_series, get_steps, put_series, put_step
 use super::skip::{FALSE_ONE_IN, FALSE_PIDS_ONE_IN, HashedSet, Skip};
 use super::{BLOCK_BRIEF_MAX, BLOCK_FRAMES_MAX, BLOCK_ROWS_MAX, BLOCK_SAMPLES_MAX, Effort, VERSION};
 use crate::DecodeError;
-use crate::bytes::{Reader, put_len, put_varint, put_zigzag};
+use crate::bytes::{Reader, checksum_fits, put_len, put_varint, put_zigzag};
 
 /// Sections of the head, then of the body, in their order.
 pub(super) const TIMELINE: usize = 0;
@@ -143,7 +143,7 @@ impl<'a> Head<'a> {
             }
         }
         let header_len = bytes.len() - reader.remaining();
-        if crc32fast::hash(&bytes[..header_len]) != read_crc(&mut reader)? {
+        if !checksum_fits(&bytes[..header_len], read_crc(&mut reader)?) {
             return Err(DecodeError::Checksum("a block's header"));
         }
         let payload = reader.rest();
@@ -229,7 +229,7 @@ impl<'a> Head<'a> {
         let start: usize = self.sections[part_start..section].iter().map(|section| section.len).sum();
         let Section { len, crc } = self.sections[section];
         let bytes = part.get(start..start + len).ok_or(DecodeError::Truncated)?;
-        if len > 0 && crc32fast::hash(bytes) != crc {
+        if len > 0 && !checksum_fits(bytes, crc) {
             return Err(DecodeError::Checksum(SECTION_NAMES[section]));
         }
         Ok(bytes)
