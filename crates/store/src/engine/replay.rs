@@ -33,10 +33,7 @@ impl Replayed {
     fn add_row(&mut self, row: &JournalRow) {
         let contents = read_row(&row.bytes);
         if contents.damages > 0 {
-            self.damages.push(format!(
-                "row {} of the journal is damaged in {} places",
-                row.id, contents.damages
-            ));
+            self.damages.push(format!("row {} of the journal is damaged in {} places", row.id, contents.damages));
         }
         let mut open = 0;
         for record in contents.records {
@@ -49,22 +46,14 @@ impl Replayed {
     fn add_record(&mut self, row: u64, record: Record) -> bool {
         let host = self.hosts.entry(record.host);
         let host = host.or_insert_with(|| OpenHost::sleeping(HostMark::new(record.host)));
-        let sealed = if record.late {
-            host.mark.sealed_late
-        } else {
-            host.mark.sealed
-        };
+        let sealed = if record.late { host.mark.sealed_late } else { host.mark.sealed };
         if record.sequence <= sealed {
             return false;
         }
         host.mark.last_sequence = host.mark.last_sequence.max(record.sequence);
         host.mark.stream = position_after(host.mark.stream, record.origin, record.late);
         self.open_bytes += record.frame.len();
-        let frames = if record.late {
-            &mut host.late
-        } else {
-            &mut host.frames
-        };
+        let frames = if record.late { &mut host.late } else { &mut host.frames };
         // A number that comes again: the commit before failed, or seemed to, and what it had was never acknowledged.
         let kept = frames.partition_point(|open| open.sequence < record.sequence);
         self.rows.release(frames.drain(kept..).map(|open| open.row));
