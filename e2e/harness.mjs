@@ -28,6 +28,9 @@ function environment() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PROCESSION_')));
 }
 
+/** PROCESSION_PAGE=../web serves the page from disk, for work on it; the tests proper use what is inside the binary. */
+const pageFromDisk = () => (process.env['PROCESSION_PAGE'] ? ['--page', process.env['PROCESSION_PAGE']] : []);
+
 export class TestServer {
   constructor() {
     this.data = mkdtempSync(join(tmpdir(), 'procession-e2e-'));
@@ -40,7 +43,7 @@ export class TestServer {
 
   /** @param {string[]} [more] options of `serve` @param {number} [port] */
   async start(more = ['--interval', '1s'], port = 0) {
-    const child = spawn(binary(), ['serve', '--listen', `127.0.0.1:${port}`, '--data', this.data, ...more], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(binary(), ['serve', '--listen', `127.0.0.1:${port}`, '--data', this.data, ...pageFromDisk(), ...more], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     child.stderr.on('data', (text) => (this.said = (this.said + text).slice(-4000)));
     const timer = setTimeout(() => child.kill('SIGKILL'), START_MS);
@@ -122,6 +125,14 @@ export function watchTrouble(page) {
     if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) trouble.push(`console: ${message.text()}`);
   });
   return trouble;
+}
+
+/** Goes to an address without loading the page anew, as its own links do. @param {import('playwright-core').Page} page @param {string} url */
+export async function visit(page, url) {
+  await page.evaluate((address) => {
+    history.pushState(null, '', address);
+    dispatchEvent(new PopStateEvent('popstate'));
+  }, url);
 }
 
 /** A host's address on the page. @param {TestServer} server @param {string} hostname @param {Record<string, string>} [more] */

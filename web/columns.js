@@ -73,7 +73,7 @@ function setText(element, text) {
 function nameColumn(tree, look, narrow) {
   const s = tree.snapshot;
   return {
-    id: 'name', label: 'Process', width: narrow ? 150 : 200, grow: 2.2, className: 'name',
+    id: 'name', label: 'Process', width: narrow ? 150 : 210, grow: 1, className: 'name',
     text: (index) => visible(s.text.name[tree.rows[index] ?? -1]) || '(no name)',
     build: buildName,
     paint: (state, index) => {
@@ -181,7 +181,7 @@ function plainColumns(tree) {
     number('threads', 'Thr', 44, (row) => count(s.metric.threads[row]), { title: 'Threads' }),
     number('io', 'IO/s', 68, (row) => bytesShort(s.io(row)), { title: 'Read and written a second' }),
     number('age', 'Age', 60, (row) => ageShort(s.ageMs(row))),
-    words('command_line', 'Command', 150, (row) => commandText(s, row), { grow: 1.7, className: 'mono quiet' }),
+    words('command_line', 'Command', 150, (row) => commandText(s, row), { grow: 2.4, className: 'mono quiet' }),
     words('state', 'State', 84, (row) => (s.alive[row] === 2 ? 'ended' : visible(s.text.state[row], 20))),
     number('virtual_memory', 'Virtual', 74, (row) => bytesShort(s.metric.virtual_memory[row]), { title: 'Virtual memory' }),
     number('memory_percent', 'Mem %', 62, (row) => percent((s.metric.memory_percent[row] ?? NaN) * 100), { title: 'Memory in percent of the host\'s' }),

@@ -74,7 +74,7 @@ function sortValue(sort) {
     case 'status': return (host) => STATUS_ORDER.indexOf(host.status);
     case 'cpu': return cpuShare;
     case 'memory': return memoryShare;
-    case 'last_seen': return (host) => ms(host['last_seen']);
+    case 'last_seen': case 'timestamp': return (host) => ms(host[sort]);
     case 'agent_cost': return (host) => host['agent_cpu_us'];
     default: return (host) => host[sort];
   }
@@ -114,6 +114,7 @@ function fleetColumns(fleet) {
     { id: 'memory_total', label: 'of', width: 76, end: true, className: 'sum', text: (index) => bytesShort(host(index)['memory_total']) },
     { id: 'process_count', label: 'Processes', width: 88, end: true, text: (index) => String(host(index)['process_count'] ?? '–') },
     seen,
+    { id: 'timestamp', label: 'Its data', title: 'How old the newest sample is by the host\'s own clock', width: 80, end: true, text: (index) => ageShort(now.peek() - ms(host(index)['timestamp'])) },
     { id: 'interval_ms', label: 'Every', width: 64, end: true, text: (index) => ageShort(host(index)['interval_ms']).replace('.0', '') },
     { id: 'cpu_count', label: 'Cores', width: 60, end: true, text: (index) => String(host(index)['cpu_count'] ?? '–') },
     { id: 'os', label: 'System', width: 130, grow: 1, text: (index) => visible([host(index)['os'], host(index)['architecture']].filter(Boolean).join(' · '), 80) },

@@ -133,9 +133,10 @@ async function applyFilter(model, q, stillWanted) {
 
 /** @param {{ model: HostModel }} props */
 function Problem({ model }) {
+  const drawn = model.tick.value;
   if (model.problem.value) return html`<div class="problem" role="alert"><${Icon} name="triangle-alert" /> ${model.problem.value} ${parameterNow('at') ? html`<button type="button" class="plain" onClick=${() => model.goLive()}>Return to live</button>` : html`<a href="/">All hosts</a>`}</div>`;
   if (model.loading.value) return html`<div class="problem quiet">Loading…</div>`;
-  if (model.tree.filter && model.tick.value && !model.tree.rows.length) return html`<div class="problem quiet">No process matches. <button type="button" class="plain" onClick=${() => setParameters({ q: null })}>Clear the search</button></div>`;
+  if (model.tree.filter && drawn && !model.tree.rows.length) return html`<div class="problem quiet">No process matches. <button type="button" class="plain" onClick=${() => setParameters({ q: null })}>Clear the search</button></div>`;
   return null;
 }
 

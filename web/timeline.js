@@ -9,6 +9,8 @@ import { drawStrip } from './strip.js';
 
 const RANGES = [['15 min', '15m'], ['1 h', '1h'], ['6 h', '6h'], ['24 h', '24h'], ['7 d', '7d'], ['30 d', '30d']];
 const DEFAULT_RANGE = '1h';
+/** A host that is watched for less than this is shown on a shorter range, not beside an hour of nothing. */
+const YOUNG_MS = 15 * 60_000;
 const SPAN_LEAST_MS = 10_000;
 const SPAN_MOST_MS = 3 * 365 * 86_400_000;
 /** The strip shows this many times the charts' span. */
@@ -21,11 +23,14 @@ const REFRESH_MS = 60_000;
 /** @typedef {{ step_ms: number, time_ms: number[], cpu: (number | null)[], cpu_max?: (number | null)[], memory_bytes: (number | null)[], process_count: (number | null)[],
  *   host_cpu: (number | null)[], memory_used_bytes: (number | null)[] }} Series */
 
+/** The range where the address has none. */
+const usualRange = signal(DEFAULT_RANGE);
+
 /** The charts' span and end as the address has them. */
 export function chartWindow() {
   const params = address.value.params;
   const asked = parseSpan(params.get('range') ?? '');
-  const span = Math.min(SPAN_MOST_MS, Math.max(SPAN_LEAST_MS, Number.isNaN(asked) ? parseSpan(DEFAULT_RANGE) : asked));
+  const span = Math.min(SPAN_MOST_MS, Math.max(SPAN_LEAST_MS, Number.isNaN(asked) ? parseSpan(usualRange.value) : asked));
   const end = Number(params.get('end')) || 0;
   return { span, end, until: end || now.peek(), from: (end || now.peek()) - span };
 }
@@ -99,6 +104,8 @@ class HostCharts {
       this.series = await ask(from, until);
       this.paint();
       this.strip = await ask(this.stripRange.from, this.stripRange.until);
+      const first = this.strip.time_ms[0];
+      if (first !== undefined && usualRange.peek() === DEFAULT_RANGE && until - first < YOUNG_MS) usualRange.value = '15m';
       this.loaded.value += 1;
     } catch (error) {
       if (!(error instanceof DOMException)) this.loaded.value += 1;
@@ -204,6 +211,7 @@ export default function Timeline({ model }) {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const { span, end } = chartWindow();
   useEffect(() => {
+    usualRange.value = DEFAULT_RANGE;
     charts.mount([...(place.current?.querySelectorAll('.plot') ?? [])].filter((element) => element instanceof HTMLElement));
     return () => charts.destroy();
   }, [charts]);
@@ -278,10 +286,10 @@ function Strip({ model, charts }) {
 /** @param {{ model: HostModel, charts: HostCharts }} props */
 function Ranges({ model, charts }) {
   const { end } = chartWindow();
-  const range = address.value.params.get('range') || DEFAULT_RANGE;
+  const range = address.value.params.get('range') || usualRange.value;
   const past = address.value.params.get('at');
   return html`<div class="range" role="group" aria-label="Range">
-    ${RANGES.map(([label, value], i) => html`<button type="button" class="${value === range ? 'on' : ''} ${i > 2 ? 'long' : ''}" aria-pressed=${value === range} onClick=${() => setParameters({ range: value === DEFAULT_RANGE ? null : (value ?? null), end: past ? String(end) : null })}>${label}</button>`)}
+    ${RANGES.map(([label, value], i) => html`<button type="button" class="${value === range ? 'on' : ''} ${i > 2 ? 'long' : ''}" aria-pressed=${value === range} onClick=${() => setParameters({ range: value ?? null, end: past ? String(end) : null })}>${label}</button>`)}
     ${RANGES.some(([, value]) => value === range) ? null : html`<button type="button" class="on" onClick=${() => charts.unzoom()} title="Undo the zoom (Backspace)">${range} ×</button>`}
     <button type="button" class="who long" title="Who used CPU, memory or IO in this range" onClick=${() => (dialog.value = 'who')}>Who did this?</button>
     <button type="button" class="long" onClick=${() => (dialog.value = 'table')}>Table</button>

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { TestServer, hostUrl, signedIn, startBrowser } from '../harness.mjs';
+import { TestServer, hostUrl, signedIn, startBrowser, visit } from '../harness.mjs';
 import { smallTree, snapshot } from '../samples.mjs';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -50,11 +50,11 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   test(`axe finds nothing, ${colorScheme}`, async () => {
     const { context, page, trouble } = await signedIn(browser, server, { colorScheme });
     for (const [name, url, ready] of VIEWS) {
-      await page.goto(url());
+      await visit(page, url());
       await page.locator(ready).first().waitFor();
       assert.deepEqual(await violations(page), [], name);
     }
-    await page.goto(hostUrl(server, 'box'));
+    await visit(page, hostUrl(server, 'box'));
     await page.locator('.row:not([hidden])').first().waitFor();
     await page.getByRole('button', { name: 'Keys and commands' }).click();
     await page.locator('dialog table').first().waitFor();

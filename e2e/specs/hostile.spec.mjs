@@ -1,7 +1,7 @@
 // Names, command lines, users and host names are chosen by strangers: nothing runs, nothing breaks.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { TestServer, hostUrl, signedIn, startBrowser } from '../harness.mjs';
+import { TestServer, hostUrl, signedIn, startBrowser, visit } from '../harness.mjs';
 import { hostileStrings, snapshot } from '../samples.mjs';
 
 const server = new TestServer();
@@ -29,7 +29,8 @@ after(async () => {
 });
 
 /** Every row in its place: of the fixed height, not wider than the grid, one line. */
-const layout = () => page.evaluate(() => {
+const layout = () => page.evaluate(async () => {
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
   const grid = document.querySelector('[role=treegrid], [role=grid]');
   const rows = [...document.querySelectorAll('.row:not([hidden])')];
   const height = rows[0]?.getBoundingClientRect().height;
@@ -43,7 +44,7 @@ const layout = () => page.evaluate(() => {
 });
 
 test('200 hostile strings as names, command lines and users', async () => {
-  await page.goto(hostUrl(server, 'plain'));
+  await visit(page, hostUrl(server, 'plain'));
   await page.locator('.row:not([hidden])').first().waitFor();
   assert.equal(await page.locator('[role=treegrid]').getAttribute('aria-rowcount'), '201');
   await page.locator('.row:not([hidden])').first().focus();
@@ -57,8 +58,8 @@ test('200 hostile strings as names, command lines and users', async () => {
 
 test('details of hostile processes', async () => {
   for (const pid of [1, 2, 11, 21, 22, 25]) {
-    await page.goto(hostUrl(server, 'plain', { sel: `${pid}@` }));
-    await page.locator('.pane h2').waitFor();
+    await visit(page, hostUrl(server, 'plain', { sel: `${pid}@` }));
+    await page.locator('.pane p', { hasText: new RegExp(`^${pid} `) }).waitFor();
     const pane = await page.locator('.pane').evaluate((element) => ({ wide: element.scrollWidth > element.clientWidth + 1, foreign: element.querySelectorAll('script, img, iframe').length }));
     assert.deepEqual(pane, { wide: false, foreign: 0 });
   }
@@ -66,22 +67,24 @@ test('details of hostile processes', async () => {
 
 test('hostile searches and addresses', async () => {
   for (const text of ['<script>alert(1)</script>', '"', 'name:', '\\', '*'.repeat(200), '((((', 'cpu>x']) {
-    await page.goto(hostUrl(server, 'plain', { q: text, sort: text, cols: text, range: text, sel: text, fold: text }));
+    await visit(page, hostUrl(server, 'plain', { q: text, sort: text, cols: text, range: text, sel: text, fold: text }));
     await page.locator('[role=treegrid]').waitFor();
   }
-  await page.goto(hostUrl(server, '<script>alert(1)</script>'));
+  await visit(page, hostUrl(server, '<script>alert(1)</script>'));
   await page.locator('.problem[role=alert]').waitFor();
 });
 
 test('hostile host names open from the fleet', async () => {
-  await page.goto(`${server.url}/`);
+  await visit(page, `${server.url}/`);
   await page.getByRole('gridcell', { name: 'plain', exact: true }).waitFor();
   assert.deepEqual({ ...(await layout()), rows: 0 }, { rows: 0, uneven: 0, wide: false, foreign: 0, bare: 0 });
   const hosts = await (await page.request.get(`${server.url}/api/hosts/`)).json();
   for (const { hostname } of hosts) {
-    await page.goto(hostUrl(server, hostname));
-    await page.locator('.row:not([hidden])').first().waitFor();
+    await visit(page, hostUrl(server, hostname));
+    await page.locator('[role=treegrid] .row:not([hidden])').first().waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, hostname.slice(0, 40));
+    await visit(page, `${server.url}/`);
+    await page.locator('.fleet .row:not([hidden])').first().waitFor();
   }
 });
 
