@@ -2,11 +2,13 @@
 //!
 //! The traits speak the words of the project, never SQL. One conformance suite runs against every implementation.
 
+pub mod analysis;
 mod blocking;
 mod catalog;
 mod engine;
 mod error;
 mod history;
+mod rollup;
 mod sqlite;
 
 pub use catalog::{

@@ -8,14 +8,17 @@
 mod answer;
 mod changes;
 mod forest;
+mod hosts_with;
 mod lives;
 mod peaks;
 pub(crate) mod piece;
+mod plan;
 pub(crate) mod raw;
 mod request;
 mod runs;
 mod search;
 mod series;
+mod service;
 mod top;
 
 use async_trait::async_trait;

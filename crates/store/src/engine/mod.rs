@@ -10,6 +10,7 @@ mod journal;
 mod journal_rows;
 mod level;
 mod open_host;
+mod open_names;
 mod open_run;
 mod positions;
 mod replay;
@@ -41,7 +42,7 @@ pub(crate) use segments::{BlockEntry, BlockFilter, HostMark, JournalRow, NewBloc
 pub use series::POINTS_MAX;
 pub use snapshots::LIST_MAX;
 pub(crate) use store::SegmentStore;
-pub(crate) use view::{HostView, Part};
+pub(crate) use view::Part;
 
 use crate::{Published, StoreError};
 
@@ -62,6 +63,7 @@ pub(crate) struct Engine<S> {
     open_bytes: Bytes,
     damages: Mutex<Vec<String>>,
     caches: blocks::Caches,
+    rollups: crate::rollup::RollupCache,
 }
 
 impl<S: Segments> Engine<S> {
@@ -78,6 +80,7 @@ impl<S: Segments> Engine<S> {
             open_bytes: Bytes(AtomicUsize::new(replayed.open_bytes)),
             damages: Mutex::default(),
             caches: blocks::Caches::default(),
+            rollups: crate::rollup::RollupCache::default(),
         };
         for damage in replayed.damages {
             engine.report(damage);
@@ -88,6 +91,11 @@ impl<S: Segments> Engine<S> {
     /// The database.
     pub(crate) const fn segments(&self) -> &S {
         &self.segments
+    }
+
+    /// Rollups that were read lately.
+    pub(crate) const fn rollups(&self) -> &crate::rollup::RollupCache {
+        &self.rollups
     }
 
     fn rows(&self) -> MutexGuard<'_, JournalRows> {

@@ -81,7 +81,12 @@ impl<S: Segments> Engine<S> {
         let hosts = self.due_hosts(which);
         for some in hosts.chunks(TRANSACTION_HOSTS_MAX) {
             let due = some.iter().map(|cell| self.take_due(cell)).collect::<Result<Vec<_>, _>>()?;
+            let numbers: Vec<HostNumber> = due.iter().map(|due| due.mark.host).collect();
             self.seal_together(due)?;
+            // Made of what is durable already, so nothing is lost when this fails: the next sealing makes up for it.
+            if let Err(error) = crate::rollup::after_seal(self, &numbers) {
+                tracing::error!(%error, "rollups could not be made");
+            }
         }
         Ok(())
     }

@@ -51,6 +51,7 @@ impl<S: Segments> Engine<S> {
                 damages.push(error.to_string());
             }
         }
+        damages.extend(crate::rollup::damages(self)?);
         Ok(damages)
     }
 

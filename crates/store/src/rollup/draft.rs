@@ -103,6 +103,11 @@ impl Draft {
         self.brief.extend(later.brief);
     }
 
+    /// How many steps it has.
+    pub(crate) fn step_count(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Adds to what is folded.
     pub(super) fn fold(&mut self, step: i64, key: FoldedKey, sums: Sums) {
         match self.folded.entry((step, key)) {

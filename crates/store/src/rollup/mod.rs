@@ -3,11 +3,21 @@
 //! They are made from sealed blocks and from nothing else, and say how far they have come, so they can be made late and
 //! again. What a step has is exact: integrals of CPU, sums, counts and maxima are those of its snapshots.
 
+mod cache;
 mod cell;
+mod columns;
 mod draft;
+mod encode;
+mod encode_cells;
+mod encode_rows;
+mod encode_steps;
 mod fold;
+mod make;
 mod model;
+mod names;
 
+pub(crate) use cache::{RollupCache, damages, read};
 pub(crate) use cell::{Cell, each_stretch, sum};
-pub(crate) use draft::Draft;
+pub(crate) use make::after_seal;
 pub(crate) use model::{Folded, FoldedKey, Rollup, Row, Step};
+pub(crate) use names::Names;

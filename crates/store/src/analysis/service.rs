@@ -1,0 +1,306 @@
+//! The questions, answered over the engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use procession_model::{Description, Identity, Timestamp};
+
+use super::lives::Lives;
+use super::piece::Piece;
+use super::plan::{self, Extent, Filter};
+use super::search::Finder;
+use super::series::{MeanOver, Steps};
+use super::{
+    Analysis, Changes, HostsWith, Measure, Moment, Of, POINTS_MAX, ProcessSeries, ProgramRuns, ROWS_MAX, Search,
+    SearchAnswer, Series, Top, TopRequest, changes, hosts_with, runs, top,
+};
+use crate::engine::{Engine, Level, SegmentStore, Segments};
+use crate::rollup::Rollup;
+use crate::{HostNumber, KeptSnapshot, Nearest, Range, StoreError};
+
+/// Rankings over more than this many milliseconds are made of minutes: two hours.
+const TOP_RAW_MS_MAX: i64 = 7_200_000;
+/// Rankings over more than this many milliseconds are made of quarters of an hour: two days.
+const TOP_MINUTE_MS_MAX: i64 = 172_800_000;
+/// Over several hosts steps have at least this length in milliseconds.
+const COMMON_STEP_MS_MIN: u64 = 1_000;
+
+/// How fine a series is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fineness {
+    step_ms: u64,
+    level: Level,
+}
+
+impl Fineness {
+    /// For at most `points` points over a stretch of time.
+    fn of(extent: Extent, points: usize, least_step_ms: u64) -> Self {
+        let points = points.clamp(1, POINTS_MAX) as u64;
+        if least_step_ms == 0 && extent.frames <= points {
+            return Self { step_ms: 0, level: Level::Raw };
+        }
+        let span = u64::try_from(extent.last.since_ms(extent.first)).unwrap_or(0).saturating_add(1);
+        // A span that begins within a step touches one more than it is long.
+        let wanted = span.div_ceil(points.saturating_sub(1).max(1)).max(least_step_ms);
+        let whole = |level: Level| wanted.next_multiple_of(level.step_ms());
+        let step_ms = if points == 1 {
+            // One step for all: so long that no multiple of it lies within.
+            covering(extent)
+        } else if wanted > Level::QuarterHour.step_ms() / 2 {
+            whole(Level::QuarterHour)
+        } else if wanted > Level::Minute.step_ms() / 2 {
+            whole(Level::Minute)
+        } else {
+            wanted
+        };
+        Self { step_ms, level: Level::for_step(step_ms) }
+    }
+}
+
+/// A step of whole quarters of an hour that has all of a stretch in it.
+fn covering(extent: Extent) -> u64 {
+    let mut step_ms = Level::QuarterHour.step_ms();
+    let number = |step_ms, time| Rollup::number_of(step_ms, time);
+    while step_ms < u64::MAX / 4 && number(step_ms, extent.first) != number(step_ms, extent.last) {
+        step_ms *= 2;
+    }
+    step_ms
+}
+
+impl<S: Segments> Engine<S> {
+    /// The hosts asked for.
+    fn hosts_of(&self, host: Option<HostNumber>) -> Vec<HostNumber> {
+        host.map_or_else(|| self.host_numbers(), |host| vec![host])
+    }
+
+    fn extent(&self, hosts: &[HostNumber], range: Range) -> Result<Option<Extent>, StoreError> {
+        let mut all: Option<Extent> = None;
+        for host in hosts {
+            if let Some(extent) = plan::extent(self, *host, range)? {
+                all = Some(extent.with(all));
+            }
+        }
+        Ok(all)
+    }
+
+    fn process_series(
+        &self,
+        host: HostNumber,
+        identity: Identity,
+        range: Range,
+        points: usize,
+    ) -> Result<Option<ProcessSeries>, StoreError> {
+        let Some(extent) = self.extent(&[host], range)? else {
+            return Ok(None);
+        };
+        let extent = lifetime(extent, identity, range);
+        let fine = Fineness::of(extent, points, 0);
+        let filter = Filter { pid: Some(identity.pid), ..Filter::default() };
+        let range = Range { start: range.start.max(Some(extent.first)), end: range.end };
+        let Some(gathered) = plan::gather(self, host, range, fine.level, filter)? else {
+            return Ok(None);
+        };
+        let lives = Lives::of(&gathered.pieces, &|description| description.identity == identity, range.start);
+        let Some(last) = lives.lives.last() else {
+            return Ok(None);
+        };
+        let mut run = last.run(gathered.newest);
+        run.started = lives.lives.iter().map(|life| life.run(None).started).min().unwrap_or(run.started);
+        let series = Steps::of(&gathered.pieces, &lives, fine.step_ms).of_process(gathered.rollup_ms());
+        Ok(Some(ProcessSeries { run, series }))
+    }
+
+    fn series(&self, host: Option<HostNumber>, of: &Of, range: Range, points: usize) -> Result<Series, StoreError> {
+        let hosts = self.hosts_of(host);
+        let Some(extent) = self.extent(&hosts, range)? else {
+            return Ok(Series::default());
+        };
+        let fine = Fineness::of(extent, points, if host.is_some() { 0 } else { COMMON_STEP_MS_MIN });
+        let mut sum: BTreeMap<i64, super::SeriesPoint> = BTreeMap::new();
+        let mut rollup_ms = 0;
+        for host in hosts {
+            let Some(gathered) = plan::gather(self, host, range, fine.level, of.filter())? else { continue };
+            let lives = Lives::of(&gathered.pieces, &|description| of.has(description), range.start);
+            rollup_ms = rollup_ms.max(gathered.rollup_ms());
+            Steps::of(&gathered.pieces, &lives, fine.step_ms).add_to(&mut sum, MeanOver::Snapshots);
+        }
+        Ok(Series { points: sum.into_values().collect(), step_ms: fine.step_ms, rollup_ms })
+    }
+
+    fn program_runs(
+        &self,
+        host: Option<HostNumber>,
+        name: &str,
+        range: Range,
+        offset: u64,
+        limit: usize,
+    ) -> Result<ProgramRuns, StoreError> {
+        let mut answer = ProgramRuns::default();
+        let of = Of::Program(name.to_owned());
+        let limit = limit.min(ROWS_MAX);
+        for host in self.hosts_of(host) {
+            let Some(gathered) = plan::gather(self, host, range, level_for(self, host, range)?, of.filter())? else {
+                continue;
+            };
+            let lives = Lives::of(&gathered.pieces, &|description| of.has(description), range.start);
+            let (more, on_host) = runs::runs(host, &lives, gathered.newest);
+            let skip = usize::try_from(offset.saturating_sub(answer.count)).unwrap_or(usize::MAX);
+            answer.count += more.len() as u64;
+            let left = limit - answer.runs.len();
+            answer.runs.extend(more.into_iter().skip(skip).take(left));
+            if on_host.runs > 0 {
+                answer.hosts.push(on_host);
+            }
+        }
+        Ok(answer)
+    }
+
+    fn top(&self, request: &TopRequest) -> Result<Top, StoreError> {
+        let &TopRequest { host, range, by, group, limit } = request;
+        let level = if by == Measure::MemoryGrowth { Level::Raw } else { level_for(self, host, range)? };
+        let pieces = if by == Measure::MemoryGrowth {
+            self.both_ends(host, range)?
+        } else {
+            plan::gather(self, host, range, level, Filter::default())?.map(|gathered| gathered.pieces)
+        };
+        Ok(top::top(&pieces.unwrap_or_default(), by, group, range.start, limit))
+    }
+
+    /// The first and the last snapshot of a range.
+    fn both_ends(&self, host: HostNumber, range: Range) -> Result<Option<Vec<Piece>>, StoreError> {
+        let first = match range.start {
+            Some(start) => self.snapshot_at(host, start, Nearest::AtOrAfter)?,
+            None => self.snapshot_at(host, Timestamp::from_ms(i64::MIN), Nearest::AtOrAfter)?,
+        };
+        let end = range.end.map_or(Timestamp::from_ms(i64::MAX), |end| end.plus_ms(-1));
+        let last = self.snapshot_at(host, end, Nearest::AtOrBefore)?;
+        let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
+        let times = [first.snapshot.time, last.snapshot.time];
+        if times.iter().any(|time| !range.contains(*time)) {
+            return Ok(None);
+        }
+        let mut pieces = Vec::new();
+        for time in times {
+            let one = Range { start: Some(time), end: Some(time.plus_ms(1)) };
+            let gathered = plan::gather(self, host, one, Level::Raw, Filter::default())?;
+            pieces.extend(gathered.into_iter().flat_map(|gathered| gathered.pieces));
+        }
+        Ok(Some(pieces))
+    }
+
+    fn at(&self, moment: Moment) -> Result<Option<KeptSnapshot>, StoreError> {
+        self.snapshot_at(moment.host, moment.time, Nearest::AtOrBefore)
+    }
+
+    fn changes(&self, from: Moment, to: Moment, limit: usize) -> Result<Option<Changes>, StoreError> {
+        let (Some(from), Some(to)) = (self.at(from)?, self.at(to)?) else {
+            return Ok(None);
+        };
+        Ok(Some(changes::changes(&from, &to, limit)))
+    }
+
+    fn search(&self, search: &Search, limit: usize) -> Result<SearchAnswer, StoreError> {
+        let mut finder = Finder::new(search, limit);
+        for host in self.host_numbers() {
+            if finder.wants(host)
+                && let Some((id, state)) = self.newest(host)?
+            {
+                finder.look_at(id, &state);
+            }
+        }
+        Ok(finder.finish())
+    }
+}
+
+/// The part of a stretch of time in which a process can have lived.
+fn lifetime(extent: Extent, identity: Identity, range: Range) -> Extent {
+    let Some(start) = identity.start else { return extent };
+    let first = extent.first.max(range.start.map_or(start, |asked| asked.max(start)));
+    Extent { first: first.min(extent.last), ..extent }
+}
+
+/// The level for questions that want no points.
+fn level_for<S: Segments>(engine: &Engine<S>, host: HostNumber, range: Range) -> Result<Level, StoreError> {
+    let Some(extent) = plan::extent(engine, host, range)? else { return Ok(Level::Raw) };
+    let span_ms = extent.last.since_ms(extent.first);
+    Ok(if span_ms <= TOP_RAW_MS_MAX {
+        Level::Raw
+    } else if span_ms <= TOP_MINUTE_MS_MAX {
+        Level::Minute
+    } else {
+        Level::QuarterHour
+    })
+}
+
+impl Of {
+    /// Whether a process is one of these.
+    fn has(&self, description: &Description) -> bool {
+        match self {
+            Self::Program(name) => *description.name == **name,
+            Self::User(user) => description.user.as_deref() == Some(user.as_str()),
+        }
+    }
+
+    fn filter(&self) -> Filter<'_> {
+        match self {
+            Self::Program(name) => Filter { name: Some(name), ..Filter::default() },
+            Self::User(user) => Filter { user: Some(user), ..Filter::default() },
+        }
+    }
+}
+
+#[async_trait]
+impl<S: Segments> Analysis for SegmentStore<S> {
+    async fn process_series(
+        &self,
+        host: HostNumber,
+        identity: Identity,
+        range: Range,
+        points: usize,
+    ) -> Result<Option<ProcessSeries>, StoreError> {
+        self.query(move |engine| engine.process_series(host, identity, range, points)).await
+    }
+
+    async fn series(
+        &self,
+        host: Option<HostNumber>,
+        of: &Of,
+        range: Range,
+        points: usize,
+    ) -> Result<Series, StoreError> {
+        let of = of.clone();
+        self.query(move |engine| engine.series(host, &of, range, points)).await
+    }
+
+    async fn program_runs(
+        &self,
+        host: Option<HostNumber>,
+        name: &str,
+        range: Range,
+        offset: u64,
+        limit: usize,
+    ) -> Result<ProgramRuns, StoreError> {
+        let name = name.to_owned();
+        self.query(move |engine| engine.program_runs(host, &name, range, offset, limit)).await
+    }
+
+    async fn top(&self, request: &TopRequest) -> Result<Top, StoreError> {
+        let request = *request;
+        self.query(move |engine| engine.top(&request)).await
+    }
+
+    async fn changes(&self, from: Moment, to: Moment, limit: usize) -> Result<Option<Changes>, StoreError> {
+        self.query(move |engine| engine.changes(from, to, limit)).await
+    }
+
+    async fn hosts_with(&self, name: &str, range: Range, limit: usize) -> Result<HostsWith, StoreError> {
+        let name: Arc<str> = Arc::from(name);
+        self.query(move |engine| hosts_with::hosts_with(engine, &name, range, limit)).await
+    }
+
+    async fn search(&self, search: &Search, limit: usize) -> Result<SearchAnswer, StoreError> {
+        let search = search.clone();
+        self.query(move |engine| engine.search(&search, limit)).await
+    }
+}

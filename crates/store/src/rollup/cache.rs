@@ -1,0 +1,76 @@
+//! Rollups that were read lately.
+
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::{Cell, Rollup, encode};
+use crate::engine::{BlockEntry, BlockFilter, Engine, Level, Segments};
+use crate::{Range, StoreError};
+
+/// Bytes of rollups that are kept, as far as they can be estimated.
+const CACHE_BYTES: u64 = 48 << 20;
+/// How many entries the cache is made for; it takes more where they are small.
+const CACHE_ENTRIES: usize = 1_024;
+/// What a row, a step and something folded cost about.
+const ENTRY_BYTES: u64 = 320;
+
+/// Rollups that were read lately, by the number of their block.
+pub(crate) struct RollupCache(Cache<i64, Arc<Rollup>, Weights>);
+
+impl Default for RollupCache {
+    fn default() -> Self {
+        Self(Cache::with_weighter(CACHE_ENTRIES, CACHE_BYTES, Weights))
+    }
+}
+
+impl RollupCache {
+    /// Forgets rollups that are deleted now.
+    pub(crate) fn forget(&self, ids: &[i64]) {
+        for id in ids {
+            self.0.remove(id);
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Weights;
+
+impl Weighter<i64, Arc<Rollup>> for Weights {
+    fn weight(&self, _id: &i64, rollup: &Arc<Rollup>) -> u64 {
+        let cells: usize = rollup.rows.iter().map(|row| row.cells.len()).sum();
+        let entries = rollup.rows.len() + rollup.steps.len() + rollup.folded.len();
+        (cells * size_of::<Cell>()) as u64 + entries as u64 * ENTRY_BYTES
+    }
+}
+
+/// A rollup; `None` once it was deleted.
+pub(crate) fn read<S: Segments>(engine: &Engine<S>, entry: &BlockEntry) -> Result<Option<Arc<Rollup>>, StoreError> {
+    if let Some(found) = engine.rollups().0.get(&entry.id) {
+        return Ok(Some(found));
+    }
+    let Some(body) = engine.segments().block_body(entry.id)? else {
+        return Ok(None);
+    };
+    let rollup = Arc::new(decode(entry, &body)?);
+    engine.rollups().0.insert(entry.id, Arc::clone(&rollup));
+    Ok(Some(rollup))
+}
+
+/// Reads every rollup; what is damaged, in words.
+pub(crate) fn damages<S: Segments>(engine: &Engine<S>) -> Result<Vec<String>, StoreError> {
+    let mut damages = Vec::new();
+    for level in [Level::Minute, Level::QuarterHour] {
+        for entry in engine.segments().blocks(BlockFilter { host: None, level, range: Range::default() })? {
+            let Some(body) = engine.segments().block_body(entry.id)? else { continue };
+            damages.extend(decode(&entry, &body).err().map(|error| error.to_string()));
+        }
+    }
+    Ok(damages)
+}
+
+fn decode(entry: &BlockEntry, body: &[u8]) -> Result<Rollup, StoreError> {
+    let damaged = |error| StoreError::Damaged(format!("host {}: rollup {}: {error}", entry.host, entry.id));
+    encode::decode(body).map_err(damaged)
+}

@@ -1,0 +1,8 @@
+//! Questions over time, asked of a store and of an oracle that goes through whole snapshots: the answers are equal.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
+mod made;
+mod oracle;
+mod ranking;
+mod world;
