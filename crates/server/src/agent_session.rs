@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::ingest::{FrameOutcome, IncomingFrame, IngestFailure};
 use crate::live::ConnectedGuard;
 use crate::time_text;
-use crate::upload::HOSTNAME_BYTES_MAX;
+use crate::upload::HOSTNAME_CHARACTERS_MAX;
 
 /// How long an agent may take to say hello.
 const HELLO_MAX: Duration = Duration::from_secs(20);
@@ -130,8 +130,8 @@ fn check_hello(hello: &Hello, scope: &HostScope) -> Result<[u8; 16], End> {
         let message = format!("This server speaks version {VERSION} of the protocol, the agent {}.", hello.protocol);
         return Err(refused(RefusalReason::Version, &message, None));
     }
-    if hello.hostname.trim().is_empty() || hello.hostname.len() > HOSTNAME_BYTES_MAX {
-        return Err(invalid(&format!("A host name has 1 to {HOSTNAME_BYTES_MAX} bytes.")));
+    if hello.hostname.trim().is_empty() || hello.hostname.chars().count() > HOSTNAME_CHARACTERS_MAX {
+        return Err(invalid(&format!("A host name has 1 to {HOSTNAME_CHARACTERS_MAX} characters.")));
     }
     if !scope.covers(&hello.hostname) {
         return Err(refused(RefusalReason::Forbidden, "This key is not for that host.", None));

@@ -129,7 +129,27 @@ impl ApiError {
     pub(crate) fn text(&self) -> String {
         match self.body.get("detail").and_then(Value::as_str) {
             Some(detail) => detail.to_owned(),
-            None => self.body.to_string(),
+            None => first_problem(&self.body),
+        }
+    }
+}
+
+/// The first problem with the way to it, such as `processes.3.pid: A valid integer is required.`
+fn first_problem(problems: &Value) -> String {
+    let mut way = String::new();
+    let mut at = problems;
+    loop {
+        at = match at {
+            Value::Object(fields) => match fields.iter().next() {
+                Some((name, inner)) => {
+                    way = if way.is_empty() { name.clone() } else { format!("{way}.{name}") };
+                    inner
+                }
+                None => return way,
+            },
+            Value::Array(texts) if !texts.is_empty() => &texts[0],
+            Value::String(text) => return format!("{way}: {text}"),
+            _ => return way,
         }
     }
 }

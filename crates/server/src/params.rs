@@ -38,8 +38,12 @@ impl Params {
 
     /// A text; empty is absent.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        let pair = self.pairs.iter().find(|(key, _)| key == name)?;
-        Some(pair.1.as_str()).filter(|value| !value.is_empty())
+        self.given(name).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter as it was given, even if empty.
+    fn given(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A text that has to be there.
@@ -55,7 +59,7 @@ impl Params {
 
     /// A whole number in a range.
     pub(crate) fn integer(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
-        let value = self.text(name)?.parse::<u64>().ok().filter(|value| range.contains(value));
+        let value = self.given(name)?.parse::<u64>().ok().filter(|value| range.contains(value));
         if value.is_none() {
             self.problem(name, &format!("A whole number from {} to {} is required.", range.start(), range.end()));
         }
@@ -69,7 +73,7 @@ impl Params {
 
     /// A number from 0.
     pub(crate) fn number(&mut self, name: &str) -> Option<f64> {
-        let value = self.text(name)?.parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0);
+        let value = self.given(name)?.parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0);
         if value.is_none() {
             self.problem(name, "A number from 0 is required.");
         }
@@ -78,7 +82,7 @@ impl Params {
 
     /// A time: RFC 3339, or milliseconds since the Unix epoch.
     pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
-        let time = time_text::parse_or_ms(self.text(name)?);
+        let time = time_text::parse_or_ms(self.given(name)?);
         if time.is_none() {
             self.problem(name, "A time as in RFC 3339 is required, such as 2025-08-22T09:15:00Z.");
         }
@@ -92,7 +96,7 @@ impl Params {
 
     /// The number of a snapshot.
     pub(crate) fn snapshot_id(&mut self, name: &str) -> Option<SnapshotId> {
-        let id = self.text(name)?.parse::<u64>().ok().and_then(|number| SnapshotId::from_number(number).ok());
+        let id = self.given(name)?.parse::<u64>().ok().and_then(|number| SnapshotId::from_number(number).ok());
         if id.is_none() {
             self.problem(name, "The number of a snapshot is required.");
         }
@@ -101,7 +105,7 @@ impl Params {
 
     /// One of some words.
     pub(crate) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
-        let value = self.text(name)?;
+        let value = self.given(name)?;
         let chosen = choices.iter().find(|(word, _)| *word == value).map(|(_, choice)| *choice);
         if chosen.is_none() {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();

@@ -5,10 +5,10 @@ use procession_store::{Catalog, Key, KeyChange, KeyPurpose, NewKey, StoreError};
 
 use super::key_text;
 
-/// The longest pattern of host names in bytes.
-pub const PATTERN_BYTES_MAX: usize = 255;
-/// The longest label in bytes.
-pub const LABEL_BYTES_MAX: usize = 255;
+/// The longest pattern of host names in characters.
+pub const PATTERN_CHARACTERS_MAX: usize = 255;
+/// The longest label in characters.
+pub const LABEL_CHARACTERS_MAX: usize = 255;
 
 /// What a new key is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +36,10 @@ pub struct CreatedKey {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// A pattern no host name can fit, or too long a one.
-    #[error("a host pattern has 1 to {PATTERN_BYTES_MAX} bytes")]
+    #[error("a host pattern has 1 to {PATTERN_CHARACTERS_MAX} characters")]
     Pattern,
     /// Too long a label.
-    #[error("a label has at most {LABEL_BYTES_MAX} bytes")]
+    #[error("a label has at most {LABEL_CHARACTERS_MAX} characters")]
     Label,
     /// A key that would never have been good.
     #[error("the time at which the key expires has passed already")]
@@ -51,10 +51,14 @@ pub enum KeyError {
 
 /// Makes a key.
 pub async fn create(catalog: &dyn Catalog, request: KeyRequest, now: Timestamp) -> Result<CreatedKey, KeyError> {
-    if request.host_pattern.as_ref().is_some_and(|pattern| pattern.is_empty() || pattern.len() > PATTERN_BYTES_MAX) {
+    if request
+        .host_pattern
+        .as_ref()
+        .is_some_and(|pattern| pattern.is_empty() || pattern.chars().count() > PATTERN_CHARACTERS_MAX)
+    {
         return Err(KeyError::Pattern);
     }
-    if request.label.as_ref().is_some_and(|label| label.len() > LABEL_BYTES_MAX) {
+    if request.label.as_ref().is_some_and(|label| label.chars().count() > LABEL_CHARACTERS_MAX) {
         return Err(KeyError::Label);
     }
     if request.expires.is_some_and(|expires| expires <= now) {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::errors::{Detail, Problems};
 use crate::{page, published, system};
 
 #[derive(OpenApi)]
@@ -31,6 +32,7 @@ use crate::{page, published, system};
         page::keys::create,
         page::keys::revoke,
     ),
+    components(schemas(Detail, Problems)),
     modifiers(&Security),
 )]
 struct Document;

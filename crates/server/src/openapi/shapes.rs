@@ -11,7 +11,7 @@ pub(crate) struct ProcessBody {
     #[schema(minimum = 0, maximum = 4_294_967_295_i64)]
     pid: i64,
     /// Name.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 4096)]
     name: String,
     /// CPU in percent of one core.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
@@ -25,15 +25,14 @@ pub(crate) struct ProcessBody {
     #[schema(no_recursion)]
     children: Option<Vec<ProcessBody>>,
     /// When it started: RFC 3339, or seconds since the epoch.
-    #[schema(format = DateTime)]
-    start_time: Option<String>,
+    start_time: Option<TimeOrSeconds>,
     /// Command line.
     command_line: Option<String>,
     /// User.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 4096)]
     user: Option<String>,
     /// Scheduler state, such as `sleeping`.
-    #[schema(max_length = 16)]
+    #[schema(max_length = 64)]
     state: Option<String>,
     /// Number of threads.
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
@@ -71,11 +70,31 @@ pub(crate) struct MemoryBytes(i64);
 #[schema(pattern = "^[0-9]{1,3}(\\.[0-9]{1,6})? ?([KMGT]i?B|[KMGT]|B)$")]
 pub(crate) struct MemoryText(String);
 
+/// A moment.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum TimeOrSeconds {
+    /// RFC 3339.
+    Time(TimeText),
+    /// Seconds since the epoch, as psutil gives them.
+    Seconds(Seconds),
+}
+
+/// A time as in RFC 3339.
+#[derive(Serialize, ToSchema)]
+#[schema(format = DateTime)]
+pub(crate) struct TimeText(String);
+
+/// Seconds since the epoch.
+#[derive(Serialize, ToSchema)]
+#[schema(minimum = 0, maximum = 253_402_300_799_i64)]
+pub(crate) struct Seconds(f64);
+
 /// A snapshot to be kept. Unknown fields are ignored.
 #[derive(ToSchema)]
 pub(crate) struct UploadBody {
     /// Of which host.
-    #[schema(min_length = 1, max_length = 60, pattern = "\\S")]
+    #[schema(min_length = 1, max_length = 255, pattern = "\\S")]
     hostname: String,
     /// When it was taken.
     #[schema(format = DateTime)]
@@ -88,13 +107,12 @@ pub(crate) struct UploadBody {
     /// Memory in bytes, or with a unit.
     memory_total: Option<Memory>,
     /// When the host booted: RFC 3339, or seconds since the epoch.
-    #[schema(format = DateTime)]
-    boot_time: Option<String>,
+    boot_time: Option<TimeOrSeconds>,
     /// Operating system.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 4096)]
     os: Option<String>,
     /// Version of the agent.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 4096)]
     agent_version: Option<String>,
 }
 
@@ -294,7 +312,7 @@ pub(crate) struct SystemProcessBody {
     #[schema(minimum = 0, maximum = 4_294_967_295_i64)]
     pid: i64,
     /// Name.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 4096)]
     name: String,
     /// CPU in percent of one core.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
@@ -308,7 +326,7 @@ pub(crate) struct SystemProcessBody {
 #[derive(ToSchema)]
 pub(crate) struct SystemBody {
     /// Which system.
-    #[schema(min_length = 1, max_length = 60, pattern = "\\S")]
+    #[schema(min_length = 1, max_length = 255, pattern = "\\S")]
     system_name: String,
     /// Its processes.
     processes: Vec<SystemProcessBody>,

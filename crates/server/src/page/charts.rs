@@ -64,9 +64,9 @@ pub(crate) struct HostChart {
     tag = "Page",
     security(("read_key" = []), ("session" = [])),
     params(
-        ("hostname" = String, Query, description = "Of which host"),
-        ("start" = Option<String>, Query, description = "From this time on: RFC 3339, or milliseconds since the epoch"),
-        ("end" = Option<String>, Query, description = "Before this time"),
+        ("hostname" = String, Query, min_length = 1, description = "Of which host"),
+        ("start" = Option<String>, Query, format = DateTime, description = "From this time on: RFC 3339, or milliseconds since the epoch"),
+        ("end" = Option<String>, Query, format = DateTime, description = "Before this time"),
         ("points" = Option<i64>, Query, minimum = 1, maximum = 10_000, description = "How many at most; 1,000 by default"),
     ),
     responses((status = 200, description = "The lines", body = HostChart), NotFoundError, QueryErrors, ReaderErrors),

@@ -28,8 +28,8 @@ use crate::published::required_host;
     tag = "Page",
     security(("read_key" = []), ("session" = [])),
     params(
-        ("hostname" = String, Query, description = "Of which host"),
-        ("at" = Option<String>, Query, description = "At this time: RFC 3339, or milliseconds since the epoch"),
+        ("hostname" = String, Query, min_length = 1, description = "Of which host"),
+        ("at" = Option<String>, Query, format = DateTime, description = "At this time: RFC 3339, or milliseconds since the epoch"),
         ("snapshot_id" = Option<i64>, Query, minimum = 1, maximum = 4_503_599_627_370_495_i64, description = "This one"),
         ("nearest" = Option<String>, Query, pattern = "^(before|after)$", description = "Which one, if `at` lies between two; `before` by default"),
     ),

@@ -33,11 +33,11 @@ pub(crate) struct KeyBody {
     purpose: Purpose,
     /// Host names it is good for: a name, or a pattern with `*`; all if absent.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 60)]
+    #[schema(min_length = 1, max_length = 255)]
     host: Option<String>,
     /// For people.
     #[serde(default)]
-    #[schema(max_length = 60)]
+    #[schema(max_length = 255)]
     label: Option<String>,
     /// Until when; for ever if absent. In the future.
     #[serde(default)]

@@ -31,8 +31,8 @@ pub(crate) const LIMIT_MAX: u64 = 10_000;
     security(("read_key" = []), ("session" = [])),
     params(
         ("hostname" = Option<String>, Query, description = "Only this host"),
-        ("start" = Option<String>, Query, description = "From this time on: RFC 3339, or milliseconds since the epoch"),
-        ("end" = Option<String>, Query, description = "Before this time"),
+        ("start" = Option<String>, Query, format = DateTime, description = "From this time on: RFC 3339, or milliseconds since the epoch"),
+        ("end" = Option<String>, Query, format = DateTime, description = "Before this time"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 10_000, description = "How many at most; 1,000 by default"),
         ("before" = Option<i64>, Query, minimum = 1, maximum = 4_503_599_627_370_495_i64, description = "Only snapshots before this one"),
     ),

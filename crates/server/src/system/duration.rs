@@ -30,8 +30,8 @@ const RUNS_MAX: usize = 10_000;
     tag = "Process Monitoring API",
     security(("read_key" = []), ("session" = [])),
     params(
-        ("system_name" = String, Query, description = "On which system"),
-        ("process_name" = String, Query, description = "Processes of exactly this name"),
+        ("system_name" = String, Query, min_length = 1, description = "On which system"),
+        ("process_name" = String, Query, min_length = 1, description = "Processes of exactly this name"),
     ),
     responses(
         (status = 200, description = "How long, and when", body = ProgramDuration),

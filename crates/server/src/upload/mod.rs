@@ -26,12 +26,12 @@ pub(crate) use write::{append_facts, append_process_fields};
 pub const NESTING_MAX: usize = 256;
 /// The most processes in one snapshot.
 pub const PROCESSES_MAX: usize = 100_000;
-/// The longest host name in bytes.
-pub const HOSTNAME_BYTES_MAX: usize = 255;
-/// The longest name of a process or user in bytes.
-pub const NAME_BYTES_MAX: usize = 4_096;
-/// The longest command line, path or control group in bytes.
-pub const COMMAND_LINE_BYTES_MAX: usize = 128 * 1_024;
+/// The longest host name in characters.
+pub const HOSTNAME_CHARACTERS_MAX: usize = 255;
+/// The longest name of a process or user in characters.
+pub const NAME_CHARACTERS_MAX: usize = 4_096;
+/// The longest command line, path or control group in characters.
+pub const COMMAND_LINE_CHARACTERS_MAX: usize = 65_536;
 /// The largest count or number of bytes: what JavaScript keeps exactly.
 pub const COUNT_MAX: u64 = (1 << 53) - 1;
 /// The highest CPU use in percent of one core.

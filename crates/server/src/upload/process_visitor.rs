@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::draft::{Draft, ProcessDraft};
 use super::scalar::{self, Problem, Scalar, ScalarSeed};
-use super::{COMMAND_LINE_BYTES_MAX, Dialect, NAME_BYTES_MAX, NESTING_MAX, PROCESSES_MAX};
+use super::{COMMAND_LINE_CHARACTERS_MAX, Dialect, NAME_CHARACTERS_MAX, NESTING_MAX, PROCESSES_MAX};
 
 /// A list of processes within `nested_in`, or the outermost one.
 pub(super) struct ProcessesSeed<'d> {
@@ -181,18 +181,18 @@ impl<'de> Visitor<'de> for ProcessSeed<'_> {
 
 /// Sets a field of a process by its name in our own API.
 fn set(process: &mut ProcessDraft, field: &str, value: Scalar<'_>) -> Result<(), Problem> {
-    let text = |bytes_max| scalar::optional(value, |value| scalar::text(value, bytes_max));
+    let text = |characters_max| scalar::optional(value, |value| scalar::text(value, characters_max));
     let metric = match field {
         "pid" => return scalar::number_u32(value).map(|pid| process.pid = Some(pid)),
-        "name" => return scalar::text(value, NAME_BYTES_MAX).map(|name| process.name = Some(name)),
+        "name" => return scalar::text(value, NAME_CHARACTERS_MAX).map(|name| process.name = Some(name)),
         "parent_pid" => {
             return scalar::optional(value, scalar::number_u32).map(|pid| process.parent_pid = pid);
         }
         "start_time" => return scalar::optional(value, scalar::time_or_seconds).map(|start| process.start = start),
-        "command_line" => return text(COMMAND_LINE_BYTES_MAX).map(|text| process.command_line = text),
-        "user" => return text(NAME_BYTES_MAX).map(|text| process.user = text),
-        "executable" => return text(COMMAND_LINE_BYTES_MAX).map(|text| process.executable = text),
-        "cgroup" => return text(COMMAND_LINE_BYTES_MAX).map(|text| process.cgroup = text),
+        "command_line" => return text(COMMAND_LINE_CHARACTERS_MAX).map(|text| process.command_line = text),
+        "user" => return text(NAME_CHARACTERS_MAX).map(|text| process.user = text),
+        "executable" => return text(COMMAND_LINE_CHARACTERS_MAX).map(|text| process.executable = text),
+        "cgroup" => return text(COMMAND_LINE_CHARACTERS_MAX).map(|text| process.cgroup = text),
         "cpu" | "cpu_percent" => (Metric::Cpu, scalar::optional(value, scalar::cpu)?),
         "memory" => (Metric::Memory, scalar::optional(value, scalar::memory)?),
         "memory_percent" => (Metric::MemoryPercent, scalar::optional(value, scalar::percent)?.map(f64::to_bits)),

@@ -96,6 +96,10 @@ pub(super) fn count(value: Scalar<'_>) -> Result<u64, Problem> {
     match value {
         Scalar::Unsigned(count) if count <= COUNT_MAX => Ok(count),
         Scalar::Unsigned(_) => Err(format!("Ensure this value is less than or equal to {COUNT_MAX}.").into()),
+        // Some writers give every number a fraction.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within the maximum")]
+        Scalar::Float(whole) if whole.fract() == 0.0 && (0.0..=COUNT_MAX_F64).contains(&whole) => Ok(whole as u64),
+        Scalar::Float(whole) if whole < 0.0 => Err("Ensure this value is greater than or equal to 0.".into()),
         Scalar::Negative => Err("Ensure this value is greater than or equal to 0.".into()),
         Scalar::Null => Err(NULL.into()),
         _ => Err("A valid integer is required.".into()),
@@ -165,11 +169,12 @@ pub(super) fn time_or_seconds(value: Scalar<'_>) -> Result<Timestamp, Problem> {
     time_text::from_seconds(seconds).ok_or(NOT_A_TIME.into())
 }
 
-/// Text of at most so many bytes.
-pub(super) fn text(value: Scalar<'_>, bytes_max: usize) -> Result<Arc<str>, Problem> {
+/// Text of at most so many characters.
+pub(super) fn text(value: Scalar<'_>, characters_max: usize) -> Result<Arc<str>, Problem> {
+    let fits = |text: &str| text.len() <= characters_max || text.chars().count() <= characters_max;
     match value {
-        Scalar::Text(text) if text.len() <= bytes_max => Ok(text.into()),
-        Scalar::Text(_) => Err(format!("Ensure this field has no more than {bytes_max} bytes.").into()),
+        Scalar::Text(text) if fits(text) => Ok(text.into()),
+        Scalar::Text(_) => Err(format!("Ensure this field has no more than {characters_max} characters.").into()),
         Scalar::Null => Err(NULL.into()),
         _ => Err("Not a valid string.".into()),
     }
@@ -180,5 +185,7 @@ pub(super) fn state(value: Scalar<'_>) -> Result<ProcessState, Problem> {
     text(value, ProcessState::NAME_BYTES_MAX).map(|name| ProcessState::from_name(&name))
 }
 
+#[expect(clippy::cast_precision_loss, reason = "it is the largest whole number that is exact")]
+const COUNT_MAX_F64: f64 = COUNT_MAX as f64;
 const NULL: &str = "This field may not be null.";
 const NOT_A_TIME: &str = "A time as in RFC 3339 is required, such as 2025-08-22T09:15:00Z.";

@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::extras::{self, Extra};
 use super::process_visitor::ProcessesSeed;
 use super::scalar::{self, Problem, Scalar, ScalarSeed};
-use super::{Dialect, HOSTNAME_BYTES_MAX, NAME_BYTES_MAX, UploadError};
+use super::{Dialect, HOSTNAME_CHARACTERS_MAX, NAME_CHARACTERS_MAX, UploadError};
 
 /// Reads a body as far as it is JSON; what is wrong with its values is in the draft.
 pub(super) fn read(body: &[u8], dialect: Dialect) -> Result<Draft, UploadError> {
@@ -106,12 +106,12 @@ fn set(draft: &mut Draft, field: &str, value: Scalar<'_>) -> Result<(), Problem>
 }
 
 fn hostname(value: Scalar<'_>) -> Result<std::sync::Arc<str>, Problem> {
-    let name = scalar::text(value, HOSTNAME_BYTES_MAX)?;
+    let name = scalar::text(value, HOSTNAME_CHARACTERS_MAX)?;
     if name.trim().is_empty() { Err("This field may not be blank.".into()) } else { Ok(name) }
 }
 
 fn set_fact(facts: &mut HostFacts, field: &str, value: Scalar<'_>) -> Result<(), Problem> {
-    let text = || scalar::optional(value, |value| scalar::text(value, NAME_BYTES_MAX));
+    let text = || scalar::optional(value, |value| scalar::text(value, NAME_CHARACTERS_MAX));
     match field {
         "cpu_count" => facts.cpu_count = scalar::optional(value, scalar::number_u32)?,
         "memory_total" => facts.memory_total_bytes = scalar::optional(value, scalar::memory)?,
