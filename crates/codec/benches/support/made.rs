@@ -137,7 +137,7 @@ impl Host {
     fn compiler(&mut self) -> Live {
         let (name, parent) = (format!("crate_{}", self.rng.u32(..400)), self.next_pid);
         let mut line = format!(
-            "/root/.rustup/toolchains/stable/bin/rustc --crate-name {name} --edition=2024 /root/.cargo/registry/src/index/{name}-{}.{}.{}/src/lib.rs --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat --crate-type lib --emit=dep-info,metadata,link -C embed-bitcode=no -C debuginfo=2 -C metadata={} -C extra-filename=-{} --out-dir /work/target/debug/deps -L dependency=/work/target/debug/deps",
+            "/home/builder/.rustup/toolchains/stable/bin/rustc --crate-name {name} --edition=2024 /home/builder/.cargo/registry/src/{name}-{}.{}.{}/src/lib.rs --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat --crate-type lib --emit=dep-info,metadata,link -C embed-bitcode=no -C debuginfo=2 -C metadata={} -C extra-filename=-{} --out-dir /work/target/debug/deps -L dependency=/work/target/debug/deps",
             self.rng.u32(..3),
             self.rng.u32(..30),
             self.rng.u32(..9),

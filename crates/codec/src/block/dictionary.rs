@@ -28,13 +28,17 @@ const SEGMENT_STRINGS_MAX: usize = 1 << 22;
 /// How much of the text before a segment helps to compress it.
 const PREFIX_BYTES_MAX: usize = 1 << 20;
 
+/// What ordinary hosts run: a prefix for strings that an epoch does not have yet. Part of the format, so never changed: a
+/// new one is a new version.
+const COMMON_TEXT: &[u8] = include_bytes!("common_text.txt");
+
 /// One epoch of the strings of one host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Dictionary {
     epoch: u32,
     segments: u32,
     strings: Vec<Arc<str>>,
-    /// The end of the text so far, without runs of digits, as long as the longest prefix.
+    /// The end of the common text and that of the segments so far, without runs of digits, as long as the longest prefix.
     tail: Vec<u8>,
     runs: Runs,
     text_bytes: usize,
@@ -44,7 +48,15 @@ pub struct Dictionary {
 impl Dictionary {
     /// An epoch without strings. Epochs of a host count up.
     pub fn new(epoch: u32) -> Self {
-        Self { epoch, ..Self::default() }
+        Self {
+            epoch,
+            segments: 0,
+            strings: Vec::new(),
+            tail: COMMON_TEXT.to_vec(),
+            runs: Runs::default(),
+            text_bytes: 0,
+            numbers: OnceLock::new(),
+        }
     }
 
     /// Takes the next segment in.
