@@ -60,6 +60,19 @@ pub struct AgentArguments {
     #[arg(long, env = "PROCESSION_SYSTEM_ROOT", value_name = "FOLDER")]
     pub system_root: Option<PathBuf>,
 
+    /// Folder where snapshots wait that the server has not got [default: $STATE_DIRECTORY, /var/lib/procession-agent or the
+    /// user's state folder]
+    #[arg(long, env = "PROCESSION_SPOOL", value_name = "FOLDER")]
+    pub spool: Option<PathBuf>,
+
+    /// The most that may wait there, in MiB; the oldest go first [default: 256]
+    #[arg(long, env = "PROCESSION_SPOOL_MIB", value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    pub spool_mib: Option<u32>,
+
+    /// Let snapshots wait in memory only, at most 8 MiB of them
+    #[arg(long, conflicts_with = "spool")]
+    pub no_spool: bool,
+
     /// Settings file to read in place of the ones that are looked for
     #[arg(long, env = "PROCESSION_AGENT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,

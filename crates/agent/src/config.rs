@@ -1,5 +1,6 @@
 //! What an agent does, whatever it is connected by.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,12 @@ pub struct AgentConfig {
     pub probe: ProbeConfig,
     /// More words whose values are masked in command lines, beside the known ones.
     pub mask_words: Vec<String>,
-    /// How much the frames may take that the server has not acknowledged, in bytes. The oldest are dropped beyond.
+    /// Where frames wait on disk that the server has not acknowledged: the first folder that can be used. In memory if
+    /// there is none.
+    pub spool: Vec<PathBuf>,
+    /// How much those on disk may take, in bytes. The oldest are dropped beyond.
+    pub spool_bytes_max: usize,
+    /// How much those in memory may take, in bytes. The oldest are dropped beyond.
     pub queue_bytes_max: usize,
     /// Take one snapshot of one interval, see it acknowledged, and end.
     pub once: bool,
@@ -31,6 +37,8 @@ impl Default for AgentConfig {
             interval: Duration::from_millis(crate::INTERVAL_MS_DEFAULT),
             probe: ProbeConfig { agent_version: Some(env!("CARGO_PKG_VERSION").into()), ..ProbeConfig::default() },
             mask_words: Vec::new(),
+            spool: Vec::new(),
+            spool_bytes_max: 256 << 20,
             queue_bytes_max: 8 << 20,
             once: false,
         }

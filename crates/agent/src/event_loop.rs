@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use procession_model::{Loss, Timestamp};
 use procession_probe::ProbeError;
 use procession_protocol::{
     AgentHealth, AgentMessage, AgentSettings, Hello, Link, Refusal, RefusalReason, ServerMessage, VERSION, Welcome,
@@ -15,6 +16,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 
 use crate::backoff::Backoff;
 use crate::drain_pace::DrainPace;
+use crate::outbox::Limits;
+use crate::outboxes::Outboxes;
 use crate::sampler::{ProbeSampler, Sampler};
 use crate::session::{Outcome, Session};
 use crate::watcher::Watcher;
@@ -117,6 +120,7 @@ pub async fn run_with(
         }
     };
     connecting.abort();
+    agent.watcher.outboxes.end();
     result
 }
 
@@ -137,7 +141,6 @@ struct Agent {
     drain_pace: DrainPace,
     drain_at: Option<Instant>,
     hostname: String,
-    stream: String,
     clock_offset_ms: i64,
     once: bool,
     /// A connection was asked for and has not come.
@@ -151,7 +154,8 @@ struct Agent {
 impl Agent {
     fn new(sampler: Box<dyn Sampler>, config: &AgentConfig) -> Result<Self, AgentError> {
         let hostname = config.hostname.clone().or_else(procession_probe::host_name).ok_or(AgentError::NoHostname)?;
-        let mut watcher = Watcher::new(sampler, config.queue_bytes_max);
+        let (outboxes, losses) = outboxes(config, &hostname)?;
+        let mut watcher = Watcher::new(sampler, outboxes, losses);
         if config.once {
             watcher.look();
         }
@@ -165,7 +169,6 @@ impl Agent {
             drain_pace: DrainPace::new(),
             drain_at,
             hostname,
-            stream: random_hex()?,
             clock_offset_ms: 0,
             once: config.once,
             connecting: false,
@@ -192,8 +195,9 @@ impl Agent {
     }
 
     fn tick(&mut self) {
-        self.watcher.tick(self.ticks.period());
-        if self.once && self.watcher.outbox.newest() > 0 {
+        let keep = !self.session.as_ref().is_some_and(Session::is_welcomed);
+        self.watcher.tick(self.ticks.period(), keep);
+        if self.once && self.watcher.outboxes.has_written() {
             self.draining = true;
         }
     }
@@ -216,16 +220,17 @@ impl Agent {
 
     fn room(&mut self, permit: OwnedPermit<AgentMessage>) -> Flow {
         let Some(session) = &mut self.session else { return Flow::Go };
-        let (hostname, stream) = (&self.hostname, &self.stream);
+        let hostname = &self.hostname;
         let facts = self.watcher.facts();
-        let first_sequence = self.watcher.outbox.first_unacknowledged();
+        let sending = self.watcher.outboxes.sending();
+        let (stream, first_sequence) = (sending.stream.clone(), sending.first_unacknowledged());
         let hello = || Hello {
             protocol: VERSION,
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             hostname: hostname.clone(),
             agent_id: String::new(),
             boot_id: facts.boot_id.as_deref().unwrap_or_default().to_owned(),
-            stream: stream.clone(),
+            stream,
             first_sequence,
             time_ms: now_ms(),
         };
@@ -247,6 +252,7 @@ impl Agent {
             Outcome::Nothing => {}
             Outcome::Welcomed(welcome) => self.welcomed(&welcome),
             Outcome::Settings(settings) => self.apply(&settings),
+            Outcome::NextStream => self.disconnect("what an earlier run of the agent left is sent"),
             Outcome::Broken(reason) => {
                 self.wish.worked = false;
                 self.problem(reason);
@@ -298,6 +304,7 @@ impl Agent {
     fn disconnect(&mut self, reason: &str) {
         if self.session.take().is_some_and(|session| session.is_welcomed()) {
             tracing::info!(%reason, "disconnected");
+            self.watcher.outboxes.sync();
         }
     }
 
@@ -316,7 +323,7 @@ impl Agent {
 
     /// An ending agent ends as soon as nothing waits; without a connection there is nothing to wait for.
     fn ended_in_order(&self) -> Flow {
-        let nothing_waits = self.watcher.outbox.waiting() == 0;
+        let nothing_waits = self.watcher.outboxes.waiting() == 0;
         let hopeless = self.session.is_none() && !self.once;
         if self.draining && (nothing_waits || hopeless) { Flow::End(Ok(())) } else { Flow::Go }
     }
@@ -341,8 +348,8 @@ impl Agent {
         session.send_health(AgentHealth {
             cpu_time_us: self.watcher.cpu_time_us,
             memory_bytes: self.watcher.memory_bytes(),
-            waiting_frames: self.watcher.outbox.waiting(),
-            dropped_frames: self.watcher.outbox.dropped(),
+            waiting_frames: self.watcher.outboxes.waiting(),
+            dropped_frames: self.watcher.outboxes.dropped(),
             clock_offset_ms: self.clock_offset_ms,
             errors,
         });
@@ -362,6 +369,27 @@ impl Agent {
             self.connecting = true;
         }
     }
+}
+
+/// On disk in the first place that can be used; in memory where there is none.
+fn outboxes(config: &AgentConfig, hostname: &str) -> Result<(Outboxes, Vec<Loss>), AgentError> {
+    let stream = random_hex()?;
+    let memory_bytes_max = config.queue_bytes_max;
+    let on_disk = Limits { bytes_max: config.spool_bytes_max, memory_bytes_max };
+    let now = Timestamp::from_ms(now_ms());
+    for root in config.spool.iter().filter(|_| !config.once) {
+        match Outboxes::on_disk(root, hostname, stream.clone(), now, on_disk) {
+            Ok((outboxes, losses)) => {
+                tracing::info!(spool = %root.display(), waiting = outboxes.waiting(), "frames wait on disk");
+                return Ok((outboxes, losses));
+            }
+            Err(error) => tracing::debug!("{error}"),
+        }
+    }
+    if !config.spool.is_empty() && !config.once {
+        tracing::warn!("no spool can be used ({:?}): what is not sent yet is lost when the agent ends", config.spool);
+    }
+    Ok((Outboxes::in_memory(stream, Limits { bytes_max: memory_bytes_max, memory_bytes_max }), Vec::new()))
 }
 
 /// Connects whenever a connection is wanted, waiting longer from failure to failure.

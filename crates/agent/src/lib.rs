@@ -16,11 +16,13 @@ mod interval;
 mod key;
 mod masking;
 mod outbox;
+mod outboxes;
 mod print;
 mod sampler;
 mod session;
 mod settings;
 mod settings_file;
+mod spool;
 mod watcher;
 
 pub use arguments::AgentArguments;

@@ -6,14 +6,18 @@
 //! oldest segment goes as a whole, and the next frame that is sent says what is missing.
 
 use std::collections::VecDeque;
+use std::io;
 
 use bytes::Bytes;
-use procession_codec::frame::{decode, encode};
-use procession_codec::{ApplyError, DecodeError, Frame, FrameKind, HostState};
+use procession_codec::frame::encode;
+use procession_codec::{ApplyError, DecodeError, Frame, HostState};
 use procession_model::{Loss, LossKind, Timestamp};
 use procession_protocol::{FrameMessage, UNACKNOWLEDGED_FRAMES_MAX};
 
-const SEGMENT_FRAMES_MAX: usize = 64;
+use crate::spool::{Segment, StreamFolder};
+
+const SEGMENT_FRAMES_MAX: u64 = 64;
+const SEGMENT_BYTES_MAX: usize = 1 << 20;
 
 /// A frame of our own that cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -24,83 +28,103 @@ pub(crate) enum OutboxError {
     /// It does not fit the one before it.
     #[error("a kept frame does not follow the one before it: {0}")]
     Apply(#[from] ApplyError),
+    /// Its segment cannot be read.
+    #[error("the spool cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// Its segment is not what was written.
+    #[error("a segment of the spool is damaged")]
+    Damaged,
 }
 
-/// Frames that wait to be sent or acknowledged.
+/// How much may wait, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// In memory and on disk together.
+    pub(crate) bytes_max: usize,
+    /// Of that only in memory.
+    pub(crate) memory_bytes_max: usize,
+}
+
+/// Frames of one stream that wait to be sent or acknowledged.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    /// Oldest first, at least one; only the last one takes frames.
+    pub(crate) stream: String,
+    folder: Option<StreamFolder>,
+    /// Oldest first; only the last one takes frames.
     segments: VecDeque<Segment>,
-    bytes_max: usize,
+    limits: Limits,
     acknowledged: u64,
     /// The next sequence to send on the present connection.
     cursor: u64,
     keyframe_needed: bool,
     gap: Option<Gap>,
     dropped: u64,
-}
-
-#[derive(Debug)]
-struct Segment {
-    anchor: Option<Bytes>,
-    first_sequence: u64,
-    frames: Vec<(Timestamp, Bytes)>,
-    bytes: usize,
+    disk_failed: bool,
 }
 
 /// Frames that were dropped unacknowledged, all before the first one that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Gap {
-    first_sequence: u64,
-    last_sequence: u64,
-    from: Timestamp,
-    until: Timestamp,
-}
-
-impl Segment {
-    fn new(anchor: Option<Bytes>, first_sequence: u64) -> Self {
-        let bytes = anchor.as_ref().map_or(0, Bytes::len);
-        Self { anchor, first_sequence, frames: Vec::new(), bytes }
-    }
-
-    /// The sequence after the last one.
-    fn end(&self) -> u64 {
-        self.first_sequence + self.frames.len() as u64
-    }
-
-    fn frame(&self, sequence: u64) -> Option<&(Timestamp, Bytes)> {
-        let index = sequence.checked_sub(self.first_sequence)?;
-        self.frames.get(usize::try_from(index).ok()?)
-    }
+pub(crate) struct Gap {
+    pub(crate) first_sequence: u64,
+    pub(crate) last_sequence: u64,
+    pub(crate) from: Timestamp,
+    pub(crate) until: Timestamp,
 }
 
 impl Outbox {
-    pub(crate) fn new(bytes_max: usize) -> Self {
-        Self {
-            segments: VecDeque::from([Segment::new(None, 1)]),
-            bytes_max,
+    /// A new stream; on disk where it has a folder.
+    pub(crate) fn new(stream: String, limits: Limits, folder: Option<StreamFolder>) -> Self {
+        let mut outbox = Self {
+            stream,
+            folder,
+            segments: VecDeque::new(),
+            limits,
             acknowledged: 0,
             cursor: 1,
             keyframe_needed: false,
             gap: None,
             dropped: 0,
+            disk_failed: false,
+        };
+        outbox.begin_segment(None, 1);
+        outbox
+    }
+
+    /// A stream of an earlier life: it only gets smaller.
+    pub(crate) fn found(folder: StreamFolder, segments: Vec<Segment>, gap: Option<Gap>, limits: Limits) -> Self {
+        let first_sequence = segments.first().map_or(1, |segment| segment.first_sequence);
+        Self {
+            stream: folder.stream.clone(),
+            folder: Some(folder),
+            segments: segments.into(),
+            limits,
+            acknowledged: gap.map_or(first_sequence, |gap| gap.first_sequence) - 1,
+            cursor: first_sequence,
+            keyframe_needed: false,
+            gap,
+            dropped: 0,
+            disk_failed: false,
         }
     }
 
-    /// Takes the next frame of this stream; the first one has to be a keyframe. `state` is what it leads to.
-    pub(crate) fn push(&mut self, time: Timestamp, frame: Bytes, state: &HostState) {
-        let segment_bytes_max = self.bytes_max / 8;
-        if let Some(segment) = self.segments.back_mut() {
-            segment.bytes += frame.len();
-            segment.frames.push((time, frame));
-            if segment.frames.len() >= SEGMENT_FRAMES_MAX || segment.bytes >= segment_bytes_max {
-                let anchor = encode_to_bytes(&state.keyframe());
-                let next = Segment::new(Some(anchor), segment.end());
-                self.segments.push_back(next);
-                self.forget_acknowledged();
-                self.drop_oldest();
-            }
+    /// Takes the next frame of this stream; the first one has to be a keyframe. `state` is what it leads to. Where nobody
+    /// is there to take it, `keep` makes it survive the loss of power.
+    pub(crate) fn push(&mut self, time: Timestamp, frame: Bytes, state: &HostState, keep: bool) {
+        let segment_bytes_max = (self.limits.bytes_max / 8).min(SEGMENT_BYTES_MAX);
+        let Some(segment) = self.segments.back_mut() else { return };
+        let mut written = segment.push(time, frame);
+        if keep && written.is_ok() {
+            written = segment.sync();
         }
+        let full = segment.count >= SEGMENT_FRAMES_MAX || segment.bytes >= segment_bytes_max || written.is_err();
+        if full {
+            segment.close();
+            let next = segment.end();
+            self.begin_segment(Some(encode_to_bytes(&state.keyframe())), next);
+            self.forget_acknowledged();
+        }
+        self.note_disk(written);
+        self.drop_beyond_limits();
     }
 
     /// The server has everything up to `sequence`. Later acknowledgements never take back earlier ones.
@@ -128,30 +152,32 @@ impl Outbox {
 
     /// Whether there is a frame to send, and the server would take it.
     pub(crate) fn has_next(&self) -> bool {
-        self.cursor <= self.newest() && self.cursor - self.acknowledged <= UNACKNOWLEDGED_FRAMES_MAX as u64
+        let cursor = self.cursor.max(self.first_kept());
+        let unacknowledged_before = self.acknowledged.max(self.first_kept() - 1);
+        cursor <= self.newest() && cursor - unacknowledged_before <= UNACKNOWLEDGED_FRAMES_MAX as u64
     }
 
-    /// The next frame to send, as a keyframe where one is needed.
-    pub(crate) fn next(&mut self) -> Result<Option<FrameMessage>, OutboxError> {
-        if !self.has_next() {
-            return Ok(None);
+    /// The next frame to send, as a keyframe where one is needed. A segment that cannot be read is lost, and counted.
+    pub(crate) fn next(&mut self) -> Option<FrameMessage> {
+        while self.has_next() {
+            if self.cursor < self.first_kept() {
+                self.cursor = self.first_kept();
+                self.keyframe_needed = true;
+            }
+            let sequence = self.cursor;
+            match self.frame(sequence) {
+                Ok(frame) => {
+                    self.keyframe_needed = false;
+                    self.cursor += 1;
+                    return Some(FrameMessage { sequence, frame });
+                }
+                Err(error) => {
+                    tracing::error!(%error, stream = %self.stream, sequence, "frames that were kept are lost");
+                    self.lose_through(sequence);
+                }
+            }
         }
-        let first_kept = self.segments.front().map_or(1, |segment| segment.first_sequence);
-        if self.cursor < first_kept {
-            self.cursor = first_kept;
-            self.keyframe_needed = true;
-        }
-        let sequence = self.cursor;
-        let Some(segment) = self.segments.iter().find(|segment| sequence < segment.end()) else { return Ok(None) };
-        let frame = if self.keyframe_needed {
-            let gap = self.gap.filter(|_| sequence == first_kept);
-            encode_to_bytes(&segment.keyframe(sequence, gap.map(Gap::loss))?)
-        } else {
-            segment.frame(sequence).map(|(_, frame)| frame.clone()).unwrap_or_default()
-        };
-        self.keyframe_needed = false;
-        self.cursor += 1;
-        Ok(Some(FrameMessage { sequence, frame }))
+        None
     }
 
     /// The first sequence that the server may not have.
@@ -166,8 +192,7 @@ impl Outbox {
 
     /// How many frames wait for an acknowledgement.
     pub(crate) fn waiting(&self) -> u64 {
-        let kept_before = self.gap.map_or(self.acknowledged, |gap| gap.last_sequence.max(self.acknowledged));
-        self.newest() - kept_before
+        self.newest().saturating_sub(self.acknowledged.max(self.first_kept() - 1))
     }
 
     /// How many frames were dropped unacknowledged, ever.
@@ -175,58 +200,125 @@ impl Outbox {
         self.dropped
     }
 
+    /// How much it takes, in memory and on disk.
+    pub(crate) fn bytes(&self) -> usize {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// What was written survives the loss of power.
+    pub(crate) fn sync(&mut self) {
+        if let Some(result) = self.segments.back().map(Segment::sync) {
+            self.note_disk(result);
+        }
+    }
+
+    /// Drops its oldest segment for another stream's sake. Returns what is lost by it where nothing is left to tell it.
+    pub(crate) fn drop_oldest(&mut self) -> Option<Loss> {
+        self.lose_oldest();
+        if self.segments.is_empty() { self.gap.take().map(Gap::loss) } else { None }
+    }
+
+    /// Takes it off the disk.
+    pub(crate) fn delete(mut self) {
+        self.segments.clear();
+        if let Some(folder) = self.folder.take() {
+            folder.delete();
+        }
+    }
+
+    fn first_kept(&self) -> u64 {
+        self.segments.front().map_or(self.acknowledged + 1, |segment| segment.first_sequence)
+    }
+
+    fn begin_segment(&mut self, anchor: Option<Bytes>, first_sequence: u64) {
+        let path = self.folder.as_ref().map(|folder| folder.segment_path(first_sequence));
+        let (segment, result) = Segment::begin(anchor, first_sequence, path);
+        self.segments.push_back(segment);
+        self.note_disk(result);
+    }
+
+    fn frame(&mut self, sequence: u64) -> Result<Bytes, OutboxError> {
+        let gap = self.gap.filter(|_| sequence == self.first_kept()).map(Gap::loss);
+        let keyframe_needed = self.keyframe_needed;
+        let newest_start = self.segments.back().map_or(0, |segment| segment.first_sequence);
+        let Some(segment) = self.segments.iter_mut().find(|segment| sequence < segment.end()) else {
+            return Err(OutboxError::Damaged);
+        };
+        let index = usize::try_from(sequence - segment.first_sequence).map_err(|_| OutboxError::Damaged)?;
+        let last = sequence + 1 == segment.end() && segment.first_sequence != newest_start;
+        let contents = segment.load()?;
+        let frame = if keyframe_needed {
+            encode_to_bytes(&contents.keyframe(index, gap)?)
+        } else {
+            contents.frames.get(index).map(|(_, frame)| frame.clone()).ok_or(OutboxError::Damaged)?
+        };
+        if last {
+            segment.unload();
+        }
+        Ok(frame)
+    }
+
     /// Everything of the oldest segments is known to the server, and a younger one has an anchor.
     fn forget_acknowledged(&mut self) {
         while self.segments.len() > 1
             && self.segments.front().is_some_and(|oldest| oldest.end() <= self.acknowledged + 1)
         {
-            self.segments.pop_front();
+            if let Some(mut oldest) = self.segments.pop_front() {
+                oldest.delete_file();
+            }
         }
     }
 
-    fn drop_oldest(&mut self) {
-        let mut bytes: usize = self.segments.iter().map(|segment| segment.bytes).sum();
-        while bytes > self.bytes_max && self.segments.len() > 1 {
-            let Some(segment) = self.segments.pop_front() else { return };
-            bytes -= segment.bytes;
-            self.count_as_lost(&segment);
+    fn drop_beyond_limits(&mut self) {
+        let memory = |outbox: &Self| outbox.segments.iter().map(Segment::memory_bytes).sum::<usize>();
+        while self.segments.len() > 1
+            && (self.bytes() > self.limits.bytes_max || memory(self) > self.limits.memory_bytes_max)
+        {
+            self.lose_oldest();
         }
     }
 
-    fn count_as_lost(&mut self, segment: &Segment) {
+    /// Loses everything up to the segment with this sequence.
+    fn lose_through(&mut self, sequence: u64) {
+        while self.segments.front().is_some_and(|segment| segment.first_sequence <= sequence) {
+            self.lose_oldest();
+        }
+        if self.segments.is_empty() {
+            // Only a damaged stream of an earlier life gets here: the one that is written is in memory.
+            self.acknowledged = self.acknowledged.max(sequence);
+        }
+    }
+
+    fn lose_oldest(&mut self) {
+        let Some(mut segment) = self.segments.pop_front() else { return };
         let first_sequence = segment.first_sequence.max(self.acknowledged + 1);
-        let last_sequence = segment.end() - 1;
-        let time = |sequence| segment.frame(sequence).map(|(time, _)| *time);
-        let (Some(from), Some(until)) = (time(first_sequence), time(last_sequence)) else { return };
-        self.dropped += last_sequence + 1 - first_sequence;
-        let gap = self.gap.get_or_insert(Gap { first_sequence, last_sequence, from, until });
-        (gap.last_sequence, gap.until) = (last_sequence, until);
+        if let Some((from, until)) = segment.times.filter(|_| first_sequence < segment.end()) {
+            let last_sequence = segment.end() - 1;
+            let from = segment.time_of(first_sequence).unwrap_or(from);
+            self.dropped += last_sequence + 1 - first_sequence;
+            let gap = self.gap.get_or_insert(Gap { first_sequence, last_sequence, from, until });
+            (gap.last_sequence, gap.until) = (last_sequence, until);
+            let noted = self.folder.as_ref().map_or(Ok(()), |folder| folder.write_gap(gap));
+            self.note_disk(noted);
+        }
+        segment.delete_file();
     }
-}
 
-impl Segment {
-    /// The frame as one that stands alone, with what only the frame itself says of its time.
-    fn keyframe(&self, sequence: u64, gap: Option<Loss>) -> Result<Frame, OutboxError> {
-        let mut state = HostState::new();
-        if let Some(anchor) = &self.anchor {
-            state.apply(&decode(anchor)?)?;
+    /// Tells once that the disk fails, and once that it works again.
+    fn note_disk(&mut self, result: io::Result<()>) {
+        match result {
+            Err(error) if !self.disk_failed => {
+                tracing::error!(%error, "the spool cannot be written: frames wait in memory, which is smaller");
+                self.disk_failed = true;
+            }
+            Err(_) => {}
+            Ok(()) => self.disk_failed = false,
         }
-        let mut keyframe = Frame::new(FrameKind::Key, Timestamp::default());
-        for (_, bytes) in (self.first_sequence..=sequence).zip(&self.frames).map(|(_, frame)| frame) {
-            let frame = decode(bytes)?;
-            state.apply(&frame)?;
-            (keyframe.brief, keyframe.losses) = (frame.brief, frame.losses);
-        }
-        let (brief, losses) = (keyframe.brief, keyframe.losses);
-        keyframe = state.keyframe();
-        keyframe.brief = brief;
-        keyframe.losses = gap.into_iter().chain(losses).collect();
-        Ok(keyframe)
     }
 }
 
 impl Gap {
-    fn loss(self) -> Loss {
+    pub(crate) fn loss(self) -> Loss {
         let count = Some(self.last_sequence + 1 - self.first_sequence);
         Loss { kind: LossKind::Snapshots, from: self.from, until: self.until, count }
     }

@@ -42,6 +42,8 @@ pub(crate) enum Outcome {
     Welcomed(Box<Welcome>),
     Settings(procession_protocol::AgentSettings),
     Refused(Refusal),
+    /// All of this stream is sent; the next one needs a connection of its own.
+    NextStream,
     /// The server does not keep to the protocol.
     Broken(&'static str),
 }
@@ -70,7 +72,7 @@ impl Session {
         match self.phase {
             Phase::New => true,
             Phase::Greeted { .. } => false,
-            Phase::Welcomed => watcher.outbox.has_next(),
+            Phase::Welcomed => watcher.outboxes.sending().has_next(),
         }
     }
 
@@ -94,16 +96,12 @@ impl Session {
             self.phase = Phase::Greeted { until: Instant::now() + GREETING_TIMEOUT };
             return Outcome::Nothing;
         }
-        match watcher.outbox.next() {
-            Ok(Some(frame)) => {
+        match watcher.outboxes.sending_mut().next() {
+            Some(frame) => {
                 permit.send(AgentMessage::Frame(frame));
                 Outcome::Nothing
             }
-            Ok(None) => Outcome::Nothing,
-            Err(error) => {
-                tracing::error!(%error, "frames that were kept are lost");
-                Outcome::Broken("the agent cannot go on with its own frames")
-            }
+            None => next_stream(watcher),
         }
     }
 
@@ -120,12 +118,12 @@ impl Session {
             (Phase::Greeted { .. }, ServerMessage::Welcome(welcome)) => self.welcome(welcome, watcher),
             (Phase::Welcomed, ServerMessage::Acknowledged { sequence }) => {
                 self.rewinds = 0;
-                watcher.outbox.acknowledge(sequence);
-                Outcome::Nothing
+                watcher.outboxes.sending_mut().acknowledge(sequence);
+                next_stream(watcher)
             }
             (Phase::Welcomed, ServerMessage::KeyframeNeeded { sequence }) => {
                 self.rewinds += 1;
-                watcher.outbox.rewind(sequence);
+                watcher.outboxes.sending_mut().rewind(sequence);
                 if self.rewinds > REWINDS_MAX {
                     return Outcome::Broken("the server asks for keyframes again and again");
                 }
@@ -140,8 +138,12 @@ impl Session {
         if welcome.protocol != VERSION {
             return Outcome::Broken("the server chose a protocol that this agent does not speak");
         }
-        watcher.outbox.begin(welcome.last_sequence, welcome.resume);
+        watcher.outboxes.sending_mut().begin(welcome.last_sequence, welcome.resume);
         self.phase = Phase::Welcomed;
         Outcome::Welcomed(Box::new(welcome))
     }
+}
+
+fn next_stream(watcher: &mut Watcher) -> Outcome {
+    if watcher.outboxes.go_to_next_stream() { Outcome::NextStream } else { Outcome::Nothing }
 }

@@ -73,6 +73,14 @@ impl Settings {
         let fields = if arguments.fields.is_empty() { file.fields.unwrap_or_default() } else { arguments.fields };
         agent.probe.fields = optional_fields(&fields)?;
         agent.probe.events = arguments.collector.or(file.collector).unwrap_or_default().into();
+        agent.spool = match (arguments.no_spool, arguments.spool.or(file.spool)) {
+            (true, _) => Vec::new(),
+            (false, Some(folder)) => vec![folder],
+            (false, None) => spool_places(|name| std::env::var_os(name).map(PathBuf::from)),
+        };
+        if let Some(mebibytes) = arguments.spool_mib.or(file.spool_mib) {
+            agent.spool_bytes_max = usize::try_from(mebibytes.max(1)).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+        }
         agent.mask_words = file.mask_words.unwrap_or_default();
         agent.mask_words.extend(arguments.mask_words);
         if let Some(root) = arguments.proc_root.or(file.proc_root) {
@@ -111,6 +119,21 @@ fn read_key(path: &Path) -> Result<Key, SettingsError> {
     }
     let text = fs::read_to_string(path).map_err(|reason| error(reason.to_string()))?;
     Key::parse(&text).ok_or_else(|| error("it has to hold one key and nothing else".to_owned()))
+}
+
+/// What a service manager gives, the system's place for it, the user's.
+fn spool_places(variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
+    const NAME: &str = "procession-agent";
+    if let Some(folder) = variable("STATE_DIRECTORY") {
+        return vec![folder];
+    }
+    let places = if cfg!(windows) {
+        [variable("ProgramData"), variable("LOCALAPPDATA")].map(|folder| Some(folder?.join(NAME)))
+    } else {
+        let user = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+        [Some(PathBuf::from("/var/lib").join(NAME)), user.map(|folder| folder.join(NAME))]
+    };
+    places.into_iter().flatten().filter(|place| place.is_absolute()).collect()
 }
 
 fn checked_hostname(name: String) -> Result<String, SettingsError> {

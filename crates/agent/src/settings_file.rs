@@ -25,6 +25,8 @@ pub(crate) struct SettingsFile {
     pub(crate) interval: Option<IntervalText>,
     pub(crate) hostname: Option<String>,
     pub(crate) fields: Option<Vec<String>>,
+    pub(crate) spool: Option<PathBuf>,
+    pub(crate) spool_mib: Option<u32>,
     pub(crate) collector: Option<CollectorChoice>,
     pub(crate) mask_words: Option<Vec<String>>,
     pub(crate) ca: Option<PathBuf>,

@@ -9,7 +9,7 @@ use procession_model::{HostFacts, HostMetric, Loss, LossKind, Snapshot, Timestam
 use procession_protocol::{AgentSettings, MESSAGE_BYTES_MAX};
 use tokio::time::Instant;
 
-use crate::outbox::Outbox;
+use crate::outboxes::Outboxes;
 use crate::sampler::Sampler;
 
 /// A message has a few bytes beside its frame.
@@ -22,7 +22,7 @@ pub(crate) struct Watcher {
     snapshot: Snapshot,
     state: HostState,
     encoded: Vec<u8>,
-    pub(crate) outbox: Outbox,
+    pub(crate) outboxes: Outboxes,
     /// What was lost and has not been told in a frame.
     losses: Vec<Loss>,
     earlier: Option<(Instant, Timestamp)>,
@@ -31,14 +31,14 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    pub(crate) fn new(sampler: Box<dyn Sampler>, queue_bytes_max: usize) -> Self {
+    pub(crate) fn new(sampler: Box<dyn Sampler>, outboxes: Outboxes, losses: Vec<Loss>) -> Self {
         Self {
             sampler,
             snapshot: Snapshot::default(),
             state: HostState::new(),
             encoded: Vec::new(),
-            outbox: Outbox::new(queue_bytes_max),
-            losses: Vec::new(),
+            outboxes,
+            losses,
             earlier: None,
             cpu_time_us: 0,
             failures: 0,
@@ -52,8 +52,9 @@ impl Watcher {
         }
     }
 
-    /// Takes a snapshot and keeps it. A failure is counted and told, and the next tick tries again.
-    pub(crate) fn tick(&mut self, interval: Duration) {
+    /// Takes a snapshot and keeps it; `keep` where nobody is there to take it. A failure is counted and told, and the next
+    /// tick tries again.
+    pub(crate) fn tick(&mut self, interval: Duration, keep: bool) {
         let now = Instant::now();
         if let Err(error) = self.sampler.snapshot_into(&mut self.snapshot) {
             self.fail(&error);
@@ -73,7 +74,10 @@ impl Watcher {
         if self.encoded.len() > FRAME_BYTES_MAX {
             return self.lose(time, "it is larger than a message may be");
         }
-        self.outbox.push(time, self.encoded.as_slice().to_vec().into(), &self.state);
+        let frame = self.encoded.as_slice().to_vec().into();
+        for loss in self.outboxes.push(time, frame, &self.state, keep) {
+            merge(&mut self.losses, loss);
+        }
     }
 
     /// Takes what the kernel has told; see [`Sampler::drain`].

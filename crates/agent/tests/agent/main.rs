@@ -5,3 +5,4 @@ mod in_process;
 mod made;
 mod over_websocket;
 mod program;
+mod spool;

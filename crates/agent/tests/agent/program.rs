@@ -81,7 +81,7 @@ fn a_key_on_the_command_line_is_not_in_the_help_or_the_errors() {
 fn a_server_that_is_not_there_is_said_to_be_so() {
     use std::io::{BufRead as _, BufReader};
     let mut child = Command::new(env!("CARGO_BIN_EXE_procession-agent"))
-        .args(["--server", "http://127.0.0.1:1", "--key", "k"])
+        .args(["--server", "http://127.0.0.1:1", "--key", "k", "--no-spool"])
         .env_clear()
         .stderr(std::process::Stdio::piped())
         .spawn()
