@@ -89,6 +89,7 @@ impl FieldErrorCounts {
         }
     }
 
+    #[cfg(any(target_os = "linux", test))]
     pub(crate) fn add_one(&mut self, field: Field, reason: FieldErrorReason) {
         self.counts[bit(field, reason)] += 1;
     }

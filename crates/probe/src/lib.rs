@@ -8,19 +8,25 @@
 
 mod config;
 mod error;
+#[cfg(any(target_os = "linux", windows))]
 mod field_errors;
 mod moment;
 mod rate;
 
+#[cfg(all(test, target_os = "linux"))]
+mod elsewhere;
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
 mod platform;
-#[cfg(not(target_os = "linux"))]
+#[cfg(all(windows, target_pointer_width = "64"))]
+#[path = "windows/mod.rs"]
+mod platform;
+#[cfg(target_os = "macos")]
+#[path = "macos/mod.rs"]
+mod platform;
+#[cfg(not(any(target_os = "linux", target_os = "macos", all(windows, target_pointer_width = "64"))))]
 #[path = "unsupported/mod.rs"]
 mod platform;
-#[cfg(all(test, target_os = "linux"))]
-#[expect(dead_code, reason = "compiled so that it cannot rot")]
-mod unsupported;
 
 pub use config::{Collection, MaskArguments, OptionalFields, ProbeConfig};
 pub use error::ProbeError;
