@@ -161,6 +161,7 @@ fn a_dictionary_takes_its_segments_in_order_and_once() {
     let segment = sealed.segment.unwrap();
     assert!(Dictionary::new(2).push(&segment).is_err());
     dictionary.push(&segment).unwrap();
-    assert!(dictionary.push(&segment).is_err());
     assert_eq!(seal(&HostState::new(), &[(2, key)], &dictionary, Effort::Fast).unwrap().segment, None);
+    assert!(dictionary.push(&segment).is_err());
+    assert!(dictionary.is_empty());
 }

@@ -137,7 +137,7 @@ impl Host {
     fn compiler(&mut self) -> Live {
         let (name, parent) = (format!("crate_{}", self.rng.u32(..400)), self.next_pid);
         let mut line = format!(
-            "/home/builder/.rustup/toolchains/stable/bin/rustc --crate-name {name} --edition=2024 /home/builder/.cargo/registry/src/{name}-{}.{}.{}/src/lib.rs --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat --crate-type lib --emit=dep-info,metadata,link -C embed-bitcode=no -C debuginfo=2 -C metadata={} -C extra-filename=-{} --out-dir /work/target/debug/deps -L dependency=/work/target/debug/deps",
+            "/home/builder/.rustup/toolchains/stable/bin/rustc --crate-name {name} --edition=2024 /home/builder/.cargo/registry/src/{name}-{}.{}.{}/src/lib.rs --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat --crate-type lib --emit=dep-info,metadata,link -C embed-bitcode=no -C debuginfo=2 -C metadata={} -C extra-filename=-{} --out-dir /srv/build/target/debug/deps -L dependency=/srv/build/target/debug/deps",
             self.rng.u32(..3),
             self.rng.u32(..30),
             self.rng.u32(..9),
@@ -147,7 +147,7 @@ impl Host {
         for _ in 0..self.rng.usize(..9) {
             let used = self.rng.u32(..400);
             let id = hex(&mut Rng::with_seed(u64::from(used)), 16);
-            line.push_str(&format!(" --extern crate_{used}=/work/target/debug/deps/libcrate_{used}-{id}.rmeta"));
+            line.push_str(&format!(" --extern crate_{used}=/srv/build/target/debug/deps/libcrate_{used}-{id}.rmeta"));
         }
         let description = self.description("rustc".into(), Some(line), "builder", parent);
         let mut live = self.sleeping(description);

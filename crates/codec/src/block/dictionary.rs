@@ -21,6 +21,8 @@ const VERSION: u8 = 1;
 const TEXT_BYTES_FULL: usize = 1 << 20;
 /// An epoch with this many strings is full.
 const STRINGS_FULL: usize = 1 << 16;
+/// An epoch of this many segments is full: each costs some 20 µs when a block is opened cold.
+const SEGMENTS_FULL: u32 = 64;
 /// How much one segment may add beyond that.
 const SEGMENT_TEXT_BYTES_MAX: usize = 128 << 20;
 /// How many strings one segment may add.
@@ -42,6 +44,7 @@ pub struct Dictionary {
     tail: Vec<u8>,
     runs: Runs,
     text_bytes: usize,
+    has_failed: bool,
     numbers: OnceLock<HashMap<Arc<str>, u32, RandomState>>,
 }
 
@@ -55,12 +58,25 @@ impl Dictionary {
             tail: COMMON_TEXT.to_vec(),
             runs: Runs::default(),
             text_bytes: 0,
+            has_failed: false,
             numbers: OnceLock::new(),
         }
     }
 
-    /// Takes the next segment in.
+    /// Takes the next segment in. After an error the dictionary is of no use any more: it takes nothing and has nothing.
     pub fn push(&mut self, segment: &[u8]) -> Result<(), DecodeError> {
+        if self.has_failed {
+            return Err(DecodeError::Invalid("a dictionary segment before this one"));
+        }
+        let pushed = self.try_push(segment);
+        self.has_failed = pushed.is_err();
+        if self.has_failed {
+            self.strings.clear();
+        }
+        pushed
+    }
+
+    fn try_push(&mut self, segment: &[u8]) -> Result<(), DecodeError> {
         let Some((content, crc)) = segment.split_last_chunk() else { return Err(DecodeError::Truncated) };
         if !checksum_fits(content, u32::from_le_bytes(*crc)) {
             return Err(DecodeError::Checksum("a dictionary segment"));
@@ -94,10 +110,8 @@ impl Dictionary {
         if len_max > SEGMENT_TEXT_BYTES_MAX {
             return Err(DecodeError::OverLimit("text"));
         }
-        let mut learnt = self.runs.clone();
-        let text = learnt.restore(&extracted, len_max)?;
+        let text = self.runs.restore(&extracted, len_max)?;
         self.strings.extend(split_strings(&text, &lens)?);
-        self.runs = learnt;
         self.segments += 1;
         self.text_bytes += text.len();
         self.tail.extend_from_slice(&extracted.text);
@@ -129,7 +143,7 @@ impl Dictionary {
 
     /// Whether the next block should begin a new epoch.
     pub const fn is_full(&self) -> bool {
-        self.text_bytes >= TEXT_BYTES_FULL || self.strings.len() >= STRINGS_FULL
+        self.text_bytes >= TEXT_BYTES_FULL || self.strings.len() >= STRINGS_FULL || self.segments >= SEGMENTS_FULL
     }
 
     /// The string of a number.
