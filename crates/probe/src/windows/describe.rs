@@ -64,7 +64,7 @@ impl Describer {
     }
 
     fn open_parts(&mut self, process: &Handle, description: &mut Description, errors: &mut FieldErrorSet) {
-        match process.command_line() {
+        match process.command_line().or_else(|error| command_line_in_memory(description.identity.pid).or(Err(error))) {
             Ok(line) if line.is_empty() => {}
             Ok(line) => {
                 let line = masked(cut_str(&line, COMMAND_LINE_BYTES_MAX), self.mask.as_ref());
@@ -92,6 +92,19 @@ impl Describer {
         }
         name
     }
+}
+
+/// From the memory of the process itself: for Windows before 8.1 and for Wine, which do not tell it. The places are those of
+/// 64-bit processes.
+fn command_line_in_memory(pid: u32) -> Result<String, CallError> {
+    const PARAMETERS: u64 = 0x20;
+    const COMMAND_LINE: u64 = 0x70;
+    let process = Handle::open_memory(pid)?;
+    let long = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let parameters = long(&process.read_memory(process.environment_block()?.saturating_add(PARAMETERS), 8)?);
+    let line = process.read_memory(parameters.saturating_add(COMMAND_LINE), 16)?;
+    let length = line.first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes));
+    Ok(utf_16(&process.read_memory(long(&line[8..]), usize::from(length))?))
 }
 
 /// Windows keeps the pid of a parent that is gone: whoever has it now and is younger than the child is not the parent.

@@ -7,19 +7,24 @@ use std::ptr::{null, null_mut};
 use windows_sys::Wdk::System::SystemInformation::{
     NtQuerySystemInformation, SYSTEM_INFORMATION_CLASS, SystemProcessInformation, SystemTimeOfDayInformation,
 };
-use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessCommandLineInformation};
+use windows_sys::Wdk::System::Threading::{
+    NtQueryInformationProcess, ProcessBasicInformation, ProcessCommandLineInformation,
+};
 use windows_sys::Win32::Foundation::{
-    CloseHandle, ERROR_ACCESS_DENIED, FILETIME, GetLastError, HANDLE, STATUS_INFO_LENGTH_MISMATCH, UNICODE_STRING,
+    CloseHandle, ERROR_ACCESS_DENIED, FILETIME, GetLastError, HANDLE, NTSTATUS, STATUS_ACCESS_DENIED,
+    STATUS_INFO_LENGTH_MISMATCH, UNICODE_STRING,
 };
 use windows_sys::Win32::Security::{
     GetLengthSid, GetTokenInformation, LookupAccountSidW, SidTypeUnknown, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
+use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
 use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_DWORD, RRF_RT_REG_SZ, RegGetValueW};
 use windows_sys::Win32::System::SystemInformation::{
     ComputerNameDnsHostname, GetComputerNameExW, GetSystemInfo, GlobalMemoryStatusEx, MEMORYSTATUSEX, SYSTEM_INFO,
 };
 use windows_sys::Win32::System::Threading::{
-    GetSystemTimes, OpenProcess, OpenProcessToken, PROCESS_QUERY_LIMITED_INFORMATION, QueryFullProcessImageNameW,
+    GetSystemTimes, OpenProcess, OpenProcessToken, PROCESS_BASIC_INFORMATION, PROCESS_QUERY_INFORMATION,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_VM_READ, QueryFullProcessImageNameW,
 };
 
 /// The most that the list of processes may take.
@@ -150,12 +155,52 @@ impl Handle {
             )
         };
         if status < 0 {
-            const STATUS_ACCESS_DENIED: u32 = 0xc000_0022;
-            let status = status.cast_unsigned();
-            return Err(if status == STATUS_ACCESS_DENIED { CallError::Denied } else { CallError::Failed(status) });
+            return Err(failure(status));
         }
         answer.length = answer.capacity();
         Ok(string_in(&answer).unwrap_or_default())
+    }
+
+    /// Opens a process to read its memory, which is allowed for fewer than to ask about it.
+    pub(super) fn open_memory(pid: u32) -> Result<Self, CallError> {
+        // SAFETY: no memory is handed over.
+        let handle = unsafe { OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ, 0, pid) };
+        if handle.is_null() { Err(last_error()) } else { Ok(Self(handle)) }
+    }
+
+    /// Where the process keeps what it was started with (its PEB).
+    pub(super) fn environment_block(&self) -> Result<u64, CallError> {
+        let mut answer = AlignedBytes::default();
+        answer.grow(size_of::<PROCESS_BASIC_INFORMATION>());
+        let mut written = 0;
+        // SAFETY: the memory is ours, aligned, and as long as we say.
+        let status = unsafe {
+            NtQueryInformationProcess(
+                self.0,
+                ProcessBasicInformation,
+                answer.pointer(),
+                size_of::<PROCESS_BASIC_INFORMATION>() as u32,
+                &raw mut written,
+            )
+        };
+        if status < 0 {
+            return Err(failure(status));
+        }
+        answer.length = answer.capacity();
+        let address = answer.bytes().get(8..).and_then(|rest| rest.first_chunk());
+        Ok(address.map_or(0, |bytes| u64::from_le_bytes(*bytes)))
+    }
+
+    /// Bytes of another process' memory.
+    pub(super) fn read_memory(&self, address: u64, length: usize) -> Result<Vec<u8>, CallError> {
+        let mut bytes = vec![0_u8; length];
+        let mut read = 0;
+        // SAFETY: the memory written to is ours and as long as we say; the address is one of the other process, and Windows
+        // checks it.
+        let done = unsafe {
+            ReadProcessMemory(self.0, address as *const c_void, bytes.as_mut_ptr().cast(), length, &raw mut read)
+        };
+        if done == 0 || read != length { Err(last_error()) } else { Ok(bytes) }
     }
 
     /// The user as `DOMAIN\name`, or the identifier in hexadecimal digits where there is no name.
@@ -306,6 +351,10 @@ fn string_in(answer: &AlignedBytes) -> Option<String> {
     let pointer = u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
     let at = usize::try_from(pointer.checked_sub(answer.address())?).ok()?;
     Some(super::utf_16(bytes.get(at..at.checked_add(length)?)?))
+}
+
+fn failure(status: NTSTATUS) -> CallError {
+    if status == STATUS_ACCESS_DENIED { CallError::Denied } else { CallError::Failed(status.cast_unsigned()) }
 }
 
 fn last_error() -> CallError {
