@@ -50,8 +50,8 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
 fn stats(options: &StatsOptions) -> Result<(), Failure> {
     let folder = options.data.existing()?;
     let stats = block_on(async { Ok(storage::open_to_read(&folder).await?.history.stats().await?) })?;
-    let object = as_json(&stats);
-    let mut text = if options.json { object.to_string() } else { as_lines(&object) };
+    let figures = Figures::of(&stats);
+    let mut text = if options.json { figures.as_json() } else { figures.as_lines() };
     text.push('\n');
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(())
@@ -68,31 +68,55 @@ fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         .hint("copy the folder before anything else; what is undamaged stays readable, or restore a backup"))
 }
 
-fn as_json(stats: &Stats) -> serde_json::Value {
-    let history_bytes = stats.journal_bytes + stats.block_bytes + stats.rollup_bytes + stats.dictionary_bytes;
-    let raw_bytes = stats.journal_bytes + stats.block_bytes + stats.dictionary_bytes;
-    serde_json::json!({
-        "hosts": stats.hosts,
-        "snapshots": stats.snapshots,
-        "process_samples": stats.process_samples,
-        "history_bytes": history_bytes,
-        "bytes_per_sample": per_sample(raw_bytes, stats.process_samples),
-        "journal_bytes": stats.journal_bytes,
-        "block_bytes": stats.block_bytes,
-        "dictionary_bytes": stats.dictionary_bytes,
-        "rollup_bytes": stats.rollup_bytes,
-        "oldest": stats.oldest.map(moment::write),
-        "newest": stats.newest.map(moment::write),
-    })
+/// The figures as they are printed, in this order.
+#[derive(serde::Serialize)]
+struct Figures {
+    hosts: u64,
+    snapshots: u64,
+    process_samples: u64,
+    history_bytes: u64,
+    bytes_per_sample: Option<f64>,
+    journal_bytes: u64,
+    block_bytes: u64,
+    dictionary_bytes: u64,
+    rollup_bytes: u64,
+    oldest: Option<String>,
+    newest: Option<String>,
+}
+
+impl Figures {
+    fn of(stats: &Stats) -> Self {
+        let raw_bytes = stats.journal_bytes + stats.block_bytes + stats.dictionary_bytes;
+        Self {
+            hosts: stats.hosts,
+            snapshots: stats.snapshots,
+            process_samples: stats.process_samples,
+            history_bytes: raw_bytes + stats.rollup_bytes,
+            bytes_per_sample: per_sample(raw_bytes, stats.process_samples),
+            journal_bytes: stats.journal_bytes,
+            block_bytes: stats.block_bytes,
+            dictionary_bytes: stats.dictionary_bytes,
+            rollup_bytes: stats.rollup_bytes,
+            oldest: stats.oldest.map(moment::write),
+            newest: stats.newest.map(moment::write),
+        }
+    }
+
+    fn as_json(&self) -> String {
+        // Numbers are finite and keys are text, so this cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// A figure a line.
+    fn as_lines(&self) -> String {
+        let json = serde_json::to_string_pretty(self).unwrap_or_default();
+        let fields = json.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once(": "));
+        fields.map(|(name, value)| format!("{:<18} {value}", name.trim_matches('"'))).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// Bytes of journal, blocks and dictionaries for one process at one time; nothing of an empty history.
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people: 53 bits are plenty")]
 fn per_sample(bytes: u64, samples: u64) -> Option<f64> {
     (samples > 0).then(|| (bytes as f64 / samples as f64 * 10_000.0).round() / 10_000.0)
-}
-
-fn as_lines(object: &serde_json::Value) -> String {
-    let fields = object.as_object().into_iter().flatten();
-    fields.map(|(name, value)| format!("{name:<18} {value}")).collect::<Vec<_>>().join("\n")
 }

@@ -71,16 +71,27 @@ impl Figures {
         let times = self.to_acknowledgement_us.lock().unwrap_or_else(PoisonError::into_inner);
         #[expect(clippy::cast_precision_loss, reason = "microseconds of at most an hour")]
         let ms = |quantile| times.value_at_quantile(quantile) as f64 / 1_000.0;
-        let mut line = serde_json::json!({
-            "sent": self.sent.load(Ordering::Relaxed),
-            "acknowledged": self.acknowledged(),
-            "refused": self.refused.load(Ordering::Relaxed),
-            "p50_ms": ms(0.5),
-            "p99_ms": ms(0.99),
-        });
-        if let Some(trouble) = self.first_trouble() {
-            line["first_trouble"] = trouble.into();
-        }
-        line.to_string()
+        let line = Line {
+            sent: self.sent.load(Ordering::Relaxed),
+            acknowledged: self.acknowledged(),
+            refused: self.refused.load(Ordering::Relaxed),
+            p50_ms: ms(0.5),
+            p99_ms: ms(0.99),
+            first_trouble: self.first_trouble(),
+        };
+        // Numbers are finite and keys are text, so this cannot fail.
+        serde_json::to_string(&line).unwrap_or_default()
     }
+}
+
+/// The line, in this order.
+#[derive(serde::Serialize)]
+struct Line {
+    sent: u64,
+    acknowledged: u64,
+    refused: u64,
+    p50_ms: f64,
+    p99_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_trouble: Option<String>,
 }
