@@ -55,7 +55,7 @@ try {
     fleet: { url: `${server.url}/`, ready: '.row:not([hidden])' },
     'side-by-side': { url: `${server.url}/?view=charts`, ready: '.side-card canvas' },
     host: { url: hostUrl(server, 'web-03'), ready: '.plot canvas', act: async (page, phone) => (phone ? undefined : selectBusy(page)) },
-    past: { url: hostUrl(server, 'web-03', { at: past, end, q: 'name:post* cpu>1' }), ready: '.plot canvas' },
+    past: { url: hostUrl(server, 'web-03', { at: past, end, q: 'name:post*' }), ready: '.plot canvas' },
     details: { url: hostUrl(server, 'web-03', { sort: '-memory' }), ready: '.plot canvas', act: (page) => selectBusy(page) },
     who: { url: hostUrl(server, 'web-03'), ready: '.plot canvas', act: async (page) => { await page.locator('.range button.who').evaluate((button) => button instanceof HTMLElement && button.click()); await page.locator('.dialog table').waitFor(); } },
     program: { url: `${server.url}/program?name=convert&range=1h`, ready: '.gantt' },
@@ -76,6 +76,7 @@ try {
         await page.setViewportSize(size);
         await page.goto(view.url);
         await page.locator(view.ready).first().waitFor({ timeout: 10_000 });
+        page.setDefaultTimeout(10_000);
         await view.act?.(page, look === 'phone');
         await page.waitForTimeout(900);
         const session = await context.newCDPSession(page);

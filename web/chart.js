@@ -21,24 +21,38 @@ import uPlot from './vendor/uplot.js';
 export const cssColour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /**
- * Breaks the line where samples are missing.
+ * How far apart two samples may be before the line between them would be a lie: some times the usual distance.
+ * @param {number[]} time ms, ascending
+ * @param {number} stepMs
+ */
+export function gapMs(time, stepMs) {
+  const distances = [];
+  for (let i = 1; i < time.length; i++) distances.push((time[i] ?? 0) - (time[i - 1] ?? 0));
+  distances.sort((x, y) => x - y);
+  return 3.5 * Math.max(stepMs, distances[distances.length >> 1] ?? 0);
+}
+
+/**
+ * Breaks the line where samples are missing. Steps without a sample are left out, so that a host that is looked at less
+ * often than there are pixels still has a line.
  * @param {ChartData} data
  * @param {number} stepMs
  * @returns {uPlot.AlignedData}
  */
-export function withGaps(data, stepMs) {
-  const { time, values, more } = data;
+export function withGaps({ time, values, more }, stepMs) {
+  const known = time.map((_, i) => i).filter((i) => values[i] != null);
+  const gap = gapMs(known.map((i) => time[i] ?? 0), stepMs);
   /** @type {number[]} */
   const x = [];
   /** @type {(number | null)[]} */
   const y = [];
   /** @type {(number | null)[]} */
   const y2 = [];
-  for (let i = 0; i < time.length; i++) {
+  for (const i of known) {
     const t = time[i] ?? 0;
-    const before = time[i - 1];
-    if (before !== undefined && t - before > stepMs * 3.5) {
-      x.push(before + stepMs);
+    const before = x[x.length - 1];
+    if (before !== undefined && t - before > gap) {
+      x.push(before + 1);
       y.push(null);
       y2.push(null);
     }

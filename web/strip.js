@@ -1,5 +1,5 @@
 // The thin strip under the charts: CPU over a longer time, to scrub along.
-import { cssColour } from './chart.js';
+import { cssColour, gapMs } from './chart.js';
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -20,7 +20,8 @@ export function drawStrip(canvas, series, from, until) {
   const colour = cssColour('cpu');
   const x = (/** @type {number} */ ms) => ((ms - from) / (until - from)) * width;
   const y = (/** @type {number} */ value) => height - 1 - (value / most) * (height - 4);
-  for (const run of runsOf(series.time_ms, values, (series.step_ms || 5000) * 3.5)) {
+  const known = series.time_ms.filter((_, i) => values[i] != null);
+  for (const run of runsOf(series.time_ms, values, gapMs(known, series.step_ms || 5000))) {
     const line = new Path2D();
     run.forEach(([ms, value], i) => (i ? line.lineTo(x(ms), y(value)) : line.moveTo(x(ms), y(value))));
     const area = new Path2D(line);
@@ -43,8 +44,8 @@ function runsOf(time, values, gap) {
   time.forEach((ms, i) => {
     const value = values[i];
     const before = run[run.length - 1];
-    if (value == null || (before && ms - before[0] > gap)) {
-      if (run.length) runs.push(run);
+    if (value != null && before && ms - before[0] > gap) {
+      runs.push(run);
       run = [];
     }
     if (value != null) run.push([ms, value]);
