@@ -6,7 +6,7 @@ use std::time::Duration;
 use procession_probe::Collection;
 
 use crate::address::ServerAddress;
-use crate::{Key, interval};
+use crate::{Key, ServiceAction, interval};
 
 /// Watches this machine and sends its processes to a server.
 ///
@@ -84,6 +84,10 @@ pub struct AgentArguments {
     /// Print what would be sent, as JSON, and send nothing: one object a snapshot
     #[arg(long)]
     pub print: bool,
+
+    /// Install, remove or ask about the service, in place of running
+    #[command(subcommand)]
+    pub service: Option<ServiceAction>,
 
     /// Say more in the log; twice for everything
     #[arg(long, short, action = clap::ArgAction::Count)]

@@ -8,9 +8,10 @@ use procession_model::Snapshot;
 use tracing::level_filters::LevelFilter;
 
 use crate::address::ServerAddress;
+use crate::install::{self, InstallError};
 use crate::sampler::{ProbeSampler, Sampler as _};
 use crate::settings::{Settings, SettingsError};
-use crate::{AgentArguments, AgentError, Key, WebSocket, print, run as run_agent, settings_file};
+use crate::{AgentArguments, AgentError, Key, ServiceAction, WebSocket, print, run as run_agent, settings_file};
 
 /// Why the program ends with an error.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,8 @@ enum CommandError {
     Agent(#[from] AgentError),
     #[error(transparent)]
     Probe(#[from] procession_probe::ProbeError),
+    #[error(transparent)]
+    Service(#[from] InstallError),
     #[error("{0}")]
     Terminal(#[from] io::Error),
     #[error("nothing was answered: the agent needs the server's address and a key")]
@@ -44,6 +47,16 @@ pub fn run(arguments: AgentArguments) -> ExitCode {
 
 fn start(arguments: AgentArguments) -> Result<(), CommandError> {
     let (once, printing) = (arguments.once, arguments.print);
+    match arguments.service.clone() {
+        Some(ServiceAction::Install(install)) => {
+            let settings = Settings::gather(arguments)?;
+            settings.endpoint()?;
+            return Ok(install::install(&install, &settings)?);
+        }
+        Some(ServiceAction::Status(root)) => return Ok(install::status(&root)?),
+        Some(ServiceAction::Uninstall(uninstall)) => return Ok(install::uninstall(&uninstall)?),
+        None => {}
+    }
     let mut settings = Settings::gather(arguments)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if printing {

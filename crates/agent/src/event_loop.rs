@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ use crate::outbox::Limits;
 use crate::outboxes::Outboxes;
 use crate::sampler::{ProbeSampler, Sampler};
 use crate::session::{Outcome, Session};
+use crate::spool::installation_id;
 use crate::watcher::Watcher;
 use crate::{AgentConfig, Connect, ConnectError, INTERVAL_MS_MAX, INTERVAL_MS_MIN};
 
@@ -141,6 +143,7 @@ struct Agent {
     drain_pace: DrainPace,
     drain_at: Option<Instant>,
     hostname: String,
+    agent_id: String,
     clock_offset_ms: i64,
     once: bool,
     /// A connection was asked for and has not come.
@@ -154,7 +157,7 @@ struct Agent {
 impl Agent {
     fn new(sampler: Box<dyn Sampler>, config: &AgentConfig) -> Result<Self, AgentError> {
         let hostname = config.hostname.clone().or_else(procession_probe::host_name).ok_or(AgentError::NoHostname)?;
-        let (outboxes, losses) = outboxes(config, &hostname)?;
+        let Storage { outboxes, losses, agent_id } = storage(config, &hostname)?;
         let mut watcher = Watcher::new(sampler, outboxes, losses);
         if config.once {
             watcher.look();
@@ -169,6 +172,7 @@ impl Agent {
             drain_pace: DrainPace::new(),
             drain_at,
             hostname,
+            agent_id,
             clock_offset_ms: 0,
             once: config.once,
             connecting: false,
@@ -228,7 +232,7 @@ impl Agent {
             protocol: VERSION,
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             hostname: hostname.clone(),
-            agent_id: String::new(),
+            agent_id: self.agent_id.clone(),
             boot_id: facts.boot_id.as_deref().unwrap_or_default().to_owned(),
             stream,
             first_sequence,
@@ -371,8 +375,15 @@ impl Agent {
     }
 }
 
+/// Where frames wait, and what is kept beside them.
+struct Storage {
+    outboxes: Outboxes,
+    losses: Vec<Loss>,
+    agent_id: String,
+}
+
 /// On disk in the first place that can be used; in memory where there is none.
-fn outboxes(config: &AgentConfig, hostname: &str) -> Result<(Outboxes, Vec<Loss>), AgentError> {
+fn storage(config: &AgentConfig, hostname: &str) -> Result<Storage, AgentError> {
     let stream = random_hex()?;
     let memory_bytes_max = config.queue_bytes_max;
     let on_disk = Limits { bytes_max: config.spool_bytes_max, memory_bytes_max };
@@ -381,7 +392,7 @@ fn outboxes(config: &AgentConfig, hostname: &str) -> Result<(Outboxes, Vec<Loss>
         match Outboxes::on_disk(root, hostname, stream.clone(), now, on_disk) {
             Ok((outboxes, losses)) => {
                 tracing::info!(spool = %root.display(), waiting = outboxes.waiting(), "frames wait on disk");
-                return Ok((outboxes, losses));
+                return Ok(Storage { outboxes, losses, agent_id: agent_id(root, config)? });
             }
             Err(error) => tracing::debug!("{error}"),
         }
@@ -389,7 +400,19 @@ fn outboxes(config: &AgentConfig, hostname: &str) -> Result<(Outboxes, Vec<Loss>
     if !config.spool.is_empty() && !config.once {
         tracing::warn!("no spool can be used ({:?}): what is not sent yet is lost when the agent ends", config.spool);
     }
-    Ok((Outboxes::in_memory(stream, Limits { bytes_max: memory_bytes_max, memory_bytes_max }), Vec::new()))
+    let outboxes = Outboxes::in_memory(stream, Limits { bytes_max: memory_bytes_max, memory_bytes_max });
+    Ok(Storage { outboxes, losses: Vec::new(), agent_id: String::new() })
+}
+
+/// The installation's id. An agent that was given a name of its own is another one than the machine's.
+fn agent_id(root: &Path, config: &AgentConfig) -> Result<String, AgentError> {
+    let machine_id = procession_probe::machine_id();
+    let id = installation_id(root, machine_id.as_deref(), random_hex()?).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the installation's id cannot be kept");
+        String::new()
+    });
+    let name = config.hostname.as_deref().filter(|_| !id.is_empty());
+    Ok(name.map_or_else(|| id.clone(), |name| format!("{id}/{name}")))
 }
 
 /// Connects whenever a connection is wanted, waiting longer from failure to failure.

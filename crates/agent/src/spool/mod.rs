@@ -5,8 +5,10 @@
 //! acknowledged is not noted: it tells so itself at the next greeting.
 
 mod folder;
+mod identity;
 mod record;
 mod segment;
 
 pub(crate) use folder::{SpoolError, SpoolFolder, StreamFolder};
+pub(crate) use identity::installation_id;
 pub(crate) use segment::{Contents, Segment};

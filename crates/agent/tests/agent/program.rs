@@ -92,3 +92,35 @@ fn a_server_that_is_not_there_is_said_to_be_so() {
     child.wait().unwrap();
     assert!(told.is_some());
 }
+
+/// Into a folder that stands for a machine: the key is only for root, and not in the settings.
+#[cfg(target_os = "linux")]
+#[test]
+fn installs_and_removes_the_service() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().to_str().unwrap();
+    let settings = ["--server", "https://p.example.org", "--key", "top.secret", "--interval", "2s"];
+    let output = agent(&[&settings[..], &["install", "--allow", "events", "--root", folder]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();
+    let unit = read("etc/systemd/system/procession-agent.service");
+    assert!(unit.contains("ExecStart=/usr/local/bin/procession-agent --config"), "{unit}");
+    assert!(unit.contains("AmbientCapabilities=CAP_NET_ADMIN\n"), "{unit}");
+    let config = read("etc/procession/agent_config.json");
+    assert!(config.contains("https://p.example.org/") && !config.contains("secret"), "{config}");
+    let key = fs::metadata(root.path().join("etc/procession/agent.key")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    let installed = root.path().join("usr/local/bin/procession-agent");
+    let version = Command::new(installed).arg("--version").output().unwrap();
+    assert!(version.status.success());
+
+    let status = agent(&["status", "--root", folder]);
+    assert!(String::from_utf8_lossy(&status.stdout).contains("is installed"));
+    assert!(agent(&["uninstall", "--purge", "--root", folder]).status.success());
+    assert!(!root.path().join("etc/procession/agent.key").exists());
+    let status = agent(&["status", "--root", folder]);
+    assert!(String::from_utf8_lossy(&status.stdout).contains("not installed"));
+    let error = error_of(&["install", "--root", folder]);
+    assert!(error.contains("--server"), "{error}");
+}
