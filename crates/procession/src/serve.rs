@@ -81,7 +81,7 @@ async fn serve(plan: Plan) -> Result<(), Failure> {
     let store = storage::open(&plan.folder).await?;
     let (ending, ended) = watch::channel(());
     let is_new = !store.catalog.was_ever_used().await?;
-    let bound = Server::bind(plan.server, store.catalog.clone(), store.history.clone()).await;
+    let bound = Server::bind(plan.server, store.history.clone()).await;
     let server = match bound {
         Ok(server) => server,
         Err(error) => {

@@ -55,7 +55,7 @@ pub(crate) async fn serve(app: Arc<App>, access: AgentAccess, mut link: Link<Ser
         Err(end) => end,
     };
     if let End::Refused(refusal) = end {
-        tracing::info!(reason = ?refusal.reason, message = ?refusal.message, "agent refused");
+        tracing::debug!(reason = ?refusal.reason, message = ?refusal.message, "agent refused");
         if link.send(FromServer::Refusal(refusal)).await.is_err() {
             tracing::debug!("the agent left before it was told");
         }
@@ -99,7 +99,7 @@ async fn begin(
         settings: AgentSettings::default(),
     };
     link.send(FromServer::Welcome(welcome)).await.map_err(|_| End::Left)?;
-    tracing::info!(hostname = ?hello.hostname, version = ?hello.agent_version, last_sequence, resume, "agent connected");
+    tracing::debug!(hostname = ?hello.hostname, version = ?hello.agent_version, last_sequence, resume, "agent connected");
     let (outcomes, received) = mpsc::unbounded_channel();
     Ok(Session {
         app: Arc::clone(app),

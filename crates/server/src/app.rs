@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use procession_store::analysis::Analysis;
 use procession_store::{Catalog, History};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ pub(crate) struct App {
     pub(crate) config: ServerConfig,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) history: Arc<dyn History>,
+    pub(crate) analysis: Arc<dyn Analysis>,
     pub(crate) hosts: Arc<HostDirectory>,
     pub(crate) access: Access,
     pub(crate) allowed_hosts: HostAllowList,

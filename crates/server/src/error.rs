@@ -178,6 +178,13 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// 200 with a value as JSON.
+pub(crate) fn json_answer<T: serde::Serialize>(value: &T) -> Response {
+    let mut out = Vec::new();
+    crate::json_text::value(&mut out, value);
+    json_response(StatusCode::OK, out)
+}
+
 /// An answer whose body is JSON.
 pub(crate) fn json_response(status: StatusCode, body: impl Into<axum::body::Body>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.into()).into_response()

@@ -12,6 +12,7 @@ mod assets;
 mod body;
 mod config;
 mod error;
+mod history;
 mod hosts;
 mod ingest;
 mod json_stream;

@@ -16,14 +16,14 @@ use tower_http::compression::CompressionLayer;
 use crate::access::{HostScope, Reader};
 use crate::app::App;
 use crate::error::{ApiError, json_response};
-use crate::{agent_socket, assets, middleware, openapi, page, published, system};
+use crate::{agent_socket, assets, history, middleware, openapi, page, published, system};
 
 /// The whole server as one service.
 pub(crate) type Service = BoxCloneSyncService<Request, Response, std::convert::Infallible>;
 
 /// The whole server as one service.
 pub(crate) fn service(app: Arc<App>) -> Service {
-    let routes = Router::new().merge(published_api()).merge(page_api()).merge(operations());
+    let routes = Router::new().merge(published_api()).merge(page_api()).merge(history_api()).merge(operations());
     let compression = CompressionLayer::new().gzip(true).zstd(true).quality(CompressionLevel::Fastest);
     let routes = routes
         .method_not_allowed_fallback(method_not_allowed)
@@ -62,6 +62,19 @@ fn page_api() -> Router<Arc<App>> {
         .route("/ws/live/", get(page::live_socket::live))
         .route("/sign-in", get(page::session::sign_in_link))
         .route("/page/{*file}", get(assets::file))
+}
+
+fn history_api() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/history/process-series/", get(history::series::process_series))
+        .route("/api/history/program-series/", get(history::series::program_series))
+        .route("/api/history/user-series/", get(history::series::user_series))
+        .route("/api/history/top/", get(history::top::top))
+        .route("/api/history/changes/", get(history::changes::changes))
+        .route("/api/history/runs/", get(history::runs::runs))
+        .route("/api/history/hosts-with/", get(history::hosts_with::hosts_with))
+        .route("/api/history/samples/", get(history::export::samples))
+        .route("/api/search/", get(history::search::search))
 }
 
 fn operations() -> Router<Arc<App>> {

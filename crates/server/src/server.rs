@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procession_protocol::{AgentMessage, Link, ServerMessage, link};
+use procession_store::analysis::Analysis;
 use procession_store::{Catalog, History, StoreError};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
@@ -78,11 +79,12 @@ pub struct ServerHandle {
 
 impl Server {
     /// Binds the address and reads what is known of the hosts.
-    pub async fn bind(
-        config: ServerConfig,
-        catalog: Arc<dyn Catalog>,
-        history: Arc<dyn History>,
-    ) -> Result<Self, ServeError> {
+    pub async fn bind<S>(config: ServerConfig, store: Arc<S>) -> Result<Self, ServeError>
+    where
+        S: Catalog + History + Analysis + 'static,
+    {
+        let catalog: Arc<dyn Catalog> = Arc::clone(&store) as _;
+        let history: Arc<dyn History> = Arc::clone(&store) as _;
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let bound = listen(config.listen);
         let (listener, address) = bound.map_err(|source| ServeError::Bind { address: config.listen, source })?;
@@ -111,6 +113,7 @@ impl Server {
             tasks: TaskTracker::new(),
             catalog,
             history,
+            analysis: store,
             hosts,
             ingest,
             metrics,

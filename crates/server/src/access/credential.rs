@@ -1,7 +1,7 @@
 //! Who a request is from.
 //!
-//! Keys and sessions are looked up in the store once every few seconds at most; what is cached that long is also how long
-//! a revocation by another process can go unnoticed. One task looks after the credentials of all open WebSockets, however
+//! Keys and sessions are looked up in the store for each request, so that what another process revoked is not good any
+//! more from then on: a look costs microseconds. One task looks after the credentials of all open WebSockets, however
 //! many share one.
 
 use std::collections::HashMap;
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, header, request::Parts};
-use procession_store::{Catalog, Key, KeyChange, KeyPurpose, StoreError};
+use procession_model::Timestamp;
+use procession_store::{Catalog, Key, KeyChange, KeyId, KeyPurpose, StoreError};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
@@ -19,12 +20,10 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::time_text;
 
-/// How long a look into the store is good for.
-const CACHE_AGE_MAX: Duration = Duration::from_secs(2);
-/// How often the credentials of open WebSockets are looked at: with the cache's age below the promised 5 s.
+/// How often the credentials of open WebSockets are looked at: they end within 5 s.
 pub(crate) const WATCH_INTERVAL: Duration = Duration::from_secs(2);
-/// How many keys and sessions are remembered; past it all are forgotten and looked up again.
-const CACHE_ENTRIES_MAX: usize = 10_000;
+/// Of how many keys is remembered in which minute their use was noted; past it all are noted again.
+const NOTED_MAX: usize = 10_000;
 /// Failed attempts a minute, over all clients, past which the next ones are told to wait.
 const FAILURES_A_MINUTE_MAX: u32 = 6_000;
 
@@ -71,12 +70,12 @@ impl CredentialWatch {
     }
 }
 
-/// Looks keys and sessions up, and remembers for a moment.
+/// Looks keys and sessions up.
 pub(crate) struct Access {
     catalog: Arc<dyn Catalog>,
     secure: bool,
-    keys: Mutex<HashMap<String, (Instant, Option<Key>)>>,
-    sessions: Mutex<HashMap<[u8; 32], (Instant, bool)>>,
+    /// The minute in which the use of a key was last noted.
+    noted: Mutex<HashMap<KeyId, Timestamp>>,
     watched: Mutex<HashMap<Credential, Weak<CancellationToken>>>,
     failures: Mutex<(Instant, u32)>,
 }
@@ -90,8 +89,7 @@ impl Access {
         Self {
             catalog,
             secure,
-            keys: Mutex::default(),
-            sessions: Mutex::default(),
+            noted: Mutex::default(),
             watched: Mutex::default(),
             failures: Mutex::new((Instant::now(), 0)),
         }
@@ -103,7 +101,7 @@ impl Access {
         let Some(prefix) = key_text::prefix_of(text) else {
             return Err(self.failed("Invalid key: it is mistyped or incomplete."));
         };
-        let key = self.known_key(prefix).await?;
+        let key = self.catalog.key_by_prefix(prefix).await?;
         let Some(key) = key.filter(|key| key.key.hash.ct_eq(&key_text::hash_of(text)).into()) else {
             return Err(self.failed("Invalid key."));
         };
@@ -150,21 +148,14 @@ impl Access {
         for credential in credentials {
             let good = match &credential {
                 Credential::Session(hash) => self.session_is_good(hash).await,
-                Credential::Key(prefix) => self.known_key(prefix).await.map(|key| key.is_some_and(|key| is_good(&key))),
+                Credential::Key(prefix) => {
+                    self.catalog.key_by_prefix(prefix).await.map(|key| key.is_some_and(|key| is_good(&key)))
+                }
             };
             if matches!(good, Ok(false)) {
                 self.end_watch(&credential);
             }
         }
-    }
-
-    /// Forgets what is remembered of a key or session that has just ended, and ends its WebSockets.
-    pub(crate) fn forget(&self, credential: &Credential) {
-        match credential {
-            Credential::Session(hash) => drop(lock(&self.sessions).remove(hash)),
-            Credential::Key(prefix) => drop(lock(&self.keys).remove(&**prefix)),
-        }
-        self.end_watch(credential);
     }
 
     /// Counts a failed attempt and says what to answer.
@@ -180,40 +171,15 @@ impl Access {
         ApiError::unauthorized(detail)
     }
 
-    fn end_watch(&self, credential: &Credential) {
+    /// Ends the WebSockets of a key or session that has just ended.
+    pub(crate) fn end_watch(&self, credential: &Credential) {
         if let Some(token) = lock(&self.watched).remove(credential).and_then(|token| token.upgrade()) {
             token.cancel();
         }
     }
 
-    async fn known_key(&self, prefix: &str) -> Result<Option<Key>, StoreError> {
-        if let Some((looked_up, key)) = lock(&self.keys).get(prefix)
-            && looked_up.elapsed() < CACHE_AGE_MAX
-        {
-            return Ok(key.clone());
-        }
-        let key = self.catalog.key_by_prefix(prefix).await?;
-        let mut keys = lock(&self.keys);
-        if keys.len() >= CACHE_ENTRIES_MAX {
-            keys.clear();
-        }
-        keys.insert(prefix.to_owned(), (Instant::now(), key.clone()));
-        Ok(key)
-    }
-
     async fn session_is_good(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
-        if let Some((looked_up, good)) = lock(&self.sessions).get(hash)
-            && looked_up.elapsed() < CACHE_AGE_MAX
-        {
-            return Ok(*good);
-        }
-        let good = self.catalog.session(hash, time_text::now()).await?.is_some();
-        let mut sessions = lock(&self.sessions);
-        if sessions.len() >= CACHE_ENTRIES_MAX {
-            sessions.clear();
-        }
-        sessions.insert(*hash, (Instant::now(), good));
-        Ok(good)
+        Ok(self.catalog.session(hash, time_text::now()).await?.is_some())
     }
 
     /// Notes that a key was used, once a minute, without making the request wait for it.
@@ -222,12 +188,14 @@ impl Access {
         if key.last_used.is_some_and(|last| last >= minute) {
             return;
         }
-        if let Some((_, Some(known))) = lock(&self.keys).get_mut(&key.key.prefix) {
-            if known.last_used.is_some_and(|last| last >= minute) {
-                return;
-            }
-            known.last_used = Some(minute);
+        let mut noted = lock(&self.noted);
+        if noted.len() >= NOTED_MAX {
+            noted.clear();
         }
+        if noted.insert(key.id, minute) == Some(minute) {
+            return;
+        }
+        drop(noted);
         let (catalog, id) = (Arc::clone(&self.catalog), key.id);
         tokio::spawn(async move {
             if let Err(error) = catalog.change_key(id, KeyChange::Used(minute)).await {
@@ -264,6 +232,11 @@ fn scope_and_credential(key: &Key) -> (HostScope, Credential) {
 }
 
 impl Reader {
+    /// Whether there is no host that may not be read.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.scope == HostScope::All
+    }
+
     /// 403 unless this host may be read.
     pub(crate) fn may_read(&self, hostname: &str) -> Result<(), ApiError> {
         if self.scope.covers(hostname) { Ok(()) } else { Err(ApiError::forbidden("This key is not for that host.")) }

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::errors::{Detail, Problems};
-use crate::{page, published, system};
+use crate::{history, page, published, system};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,6 +24,15 @@ use crate::{page, published, system};
         system::data::data,
         system::filter::filter,
         system::duration::duration,
+        history::series::process_series,
+        history::series::program_series,
+        history::series::user_series,
+        history::top::top,
+        history::changes::changes,
+        history::runs::runs,
+        history::hosts_with::hosts_with,
+        history::search::search,
+        history::export::samples,
         page::columns::columns,
         page::charts::host_chart,
         page::session::session,

@@ -149,7 +149,7 @@ pub(crate) async fn revoke(
     if !revoked {
         return Err(ApiError::not_found());
     }
-    app.access.forget(&Credential::Key(prefix.as_str().into()));
+    app.access.end_watch(&Credential::Key(prefix.as_str().into()));
     tracing::info!(prefix, "key revoked");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -73,7 +73,7 @@ pub(crate) async fn session(State(app): State<Arc<App>>, _: Reader, headers: Hea
 )]
 pub(crate) async fn sign_out(State(app): State<Arc<App>>, session: MutatingSession) -> Result<Response, ApiError> {
     app.catalog.delete_session(&session.0).await?;
-    app.access.forget(&session.credential());
+    app.access.end_watch(&session.credential());
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&mut response, &clear_cookie(app.config.is_secure()))?;
     Ok(response)

@@ -18,7 +18,7 @@ use procession_model::Snapshot;
 use serde_json::{Value, json};
 
 pub(crate) use extras::{loss_kind_name, reason_name};
-pub(crate) use memory_text::megabytes;
+pub(crate) use memory_text::{bytes as memory_bytes, megabytes};
 pub use write::write;
 pub(crate) use write::{append_facts, append_process_fields};
 

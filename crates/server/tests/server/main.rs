@@ -4,6 +4,7 @@
 mod access;
 mod agents;
 mod bodies;
+mod history;
 mod live;
 mod monitor_api;
 mod openapi;

@@ -47,7 +47,7 @@ impl TestServer {
         change(&mut config);
         let upload_key = new_key(&*store, KeyPurpose::Upload, None).await;
         let read_key = new_key(&*store, KeyPurpose::Read, None).await;
-        let server = Server::bind(config, Arc::clone(&store) as _, Arc::clone(&store) as _).await.unwrap();
+        let server = Server::bind(config, Arc::clone(&store)).await.unwrap();
         let (address, handle) = (server.local_address(), server.handle());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
