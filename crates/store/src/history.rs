@@ -221,6 +221,52 @@ pub struct Run {
     pub end: Option<procession_model::End>,
 }
 
+/// How long and how much of the history is kept. The oldest goes first, whole blocks at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// For each level, by the order of [`Stats::levels`], how many milliseconds; `None` for ever.
+    pub keep_ms: [Option<i64>; LEVELS],
+    /// How many bytes all blocks, dictionaries and the journal may have together; `None` for no cap. Raw blocks go before
+    /// rollups.
+    pub bytes_max: Option<u64>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        const DAY_MS: i64 = 86_400_000;
+        Self { keep_ms: [Some(14 * DAY_MS), Some(90 * DAY_MS), Some(730 * DAY_MS)], bytes_max: None }
+    }
+}
+
+/// What [`History::retire`] removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// How many blocks.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// How many levels there are: every snapshot, steps of 1 minute, steps of 15 minutes.
+pub const LEVELS: usize = 3;
+
+/// What a level of the history holds and costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LevelStats {
+    /// The length of a step in milliseconds; 0 for every snapshot.
+    pub step_ms: u64,
+    /// How many blocks.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes that came in the last day of its history, or in all of it extrapolated to a day.
+    pub bytes_a_day: u64,
+    /// Its oldest time.
+    pub oldest: Option<Timestamp>,
+    /// Its newest time.
+    pub newest: Option<Timestamp>,
+}
+
 /// What the store holds and what it costs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {
@@ -238,6 +284,12 @@ pub struct Stats {
     pub dictionary_bytes: u64,
     /// Bytes of rollups.
     pub rollup_bytes: u64,
+    /// What each level costs: every snapshot, steps of 1 minute, steps of 15 minutes.
+    pub levels: [LevelStats; LEVELS],
+    /// Bytes that are left on the disk, where that can be told.
+    pub disk_free_bytes: Option<u64>,
+    /// How many days the disk lasts at the rate of the last day, nothing being removed meanwhile.
+    pub disk_lasts_days: Option<u64>,
     /// Oldest snapshot.
     pub oldest: Option<Timestamp>,
     /// Newest snapshot.
@@ -293,6 +345,8 @@ pub trait History: Send + Sync {
     async fn verify(&self) -> Result<Vec<String>, StoreError>;
     /// Seals what is due by `now`.
     async fn seal(&self, now: Timestamp) -> Result<(), StoreError>;
+    /// Removes what is older than it may be by `now`, or too much; as much in one call as takes moments.
+    async fn retire(&self, now: Timestamp, retention: Retention) -> Result<Retired, StoreError>;
     /// Writes everything down and lets the store go.
     async fn close(&self) -> Result<(), StoreError>;
 }

@@ -17,7 +17,7 @@ pub use catalog::{
 pub use engine::{BATCH_ITEMS_MAX, LIST_MAX, POINTS_MAX, RUNS_MAX, SAMPLES_MAX, SealPolicy};
 pub use error::StoreError;
 pub use history::{
-    Append, Appended, Applied, FrameOrigin, History, HostPoint, HostSeries, KeptSnapshot, Nearest, Page, Published,
-    Range, Run, SampleFilter, SampleRow, SnapshotEntry, Stats, StreamPosition,
+    Append, Appended, Applied, FrameOrigin, History, HostPoint, HostSeries, KeptSnapshot, LEVELS, LevelStats, Nearest,
+    Page, Published, Range, Retention, Retired, Run, SampleFilter, SampleRow, SnapshotEntry, Stats, StreamPosition,
 };
-pub use sqlite::{OpenOptions, SqliteCatalog, SqliteStore};
+pub use sqlite::{OpenOptions, SqliteCatalog, SqliteStore, backup};

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use procession_codec::{ApplyError, Frame, FrameKind, HostState, frame};
@@ -274,6 +275,9 @@ impl<S: Segments> Engine<S> {
         host.frames.extend(work.frames.into_iter().map(in_row));
         host.late.extend(work.late.into_iter().map(in_row));
         host.state = Some(work.state);
+        if host.frames.len().max(host.late.len()) >= self.policy.frames_max.saturating_mul(2) {
+            self.has_long_run.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! it on threads made for that.
 
 mod blocks;
+#[cfg(test)]
+mod fault_tests;
 mod histogram;
 mod ingest;
 mod journal;
@@ -14,6 +16,7 @@ mod open_names;
 mod open_run;
 mod positions;
 mod replay;
+mod retention;
 mod runs;
 mod samples;
 mod seal;
@@ -25,7 +28,7 @@ mod store;
 mod view;
 mod wake;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
@@ -61,6 +64,8 @@ pub(crate) struct Engine<S> {
     /// Held while sealing, so that one run is not sealed twice.
     sealing: Mutex<()>,
     open_bytes: Bytes,
+    /// Whether some run is far longer than it should be.
+    has_long_run: AtomicBool,
     damages: Mutex<Vec<String>>,
     caches: blocks::Caches,
     rollups: crate::rollup::RollupCache,
@@ -78,6 +83,7 @@ impl<S: Segments> Engine<S> {
             rows: Mutex::new(replayed.rows),
             sealing: Mutex::default(),
             open_bytes: Bytes(AtomicUsize::new(replayed.open_bytes)),
+            has_long_run: AtomicBool::new(false),
             damages: Mutex::default(),
             caches: blocks::Caches::default(),
             rollups: crate::rollup::RollupCache::default(),

@@ -3,6 +3,7 @@
 //! A run is sealed when it is long, old or silent, or when all open runs together are over their cap. Readers and the
 //! ingest go on meanwhile: frames are copied out, encoded and committed without a lock, and leave the open run after that.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use procession_codec::HostState;
@@ -78,6 +79,7 @@ impl<S: Segments> Engine<S> {
     /// Seals what is due.
     pub(super) fn seal(&self, which: Which) -> Result<(), StoreError> {
         let _one_at_a_time = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_long_run.store(false, Ordering::Relaxed);
         let hosts = self.due_hosts(which);
         for some in hosts.chunks(TRANSACTION_HOSTS_MAX) {
             let due = some.iter().map(|cell| self.take_due(cell)).collect::<Result<Vec<_>, _>>()?;
@@ -92,7 +94,11 @@ impl<S: Segments> Engine<S> {
     }
 
     /// Whether something should be sealed without waiting for its time.
-    pub(super) fn is_crowded(&self) -> bool {
+    pub(super) fn is_pressed(&self) -> bool {
+        self.is_crowded() || self.has_long_run.load(Ordering::Relaxed)
+    }
+
+    fn is_crowded(&self) -> bool {
         self.open_bytes.get() > self.policy.open_bytes_max
     }
 
@@ -190,6 +196,7 @@ impl<S: Segments> Engine<S> {
             host,
             dictionary: self.own_dictionary(host, due.mark.epoch)?,
             effort,
+            frames_max: self.policy.frames_max.clamp(1, BLOCK_FRAMES_MAX),
             samples_max: self.policy.samples_max,
             blocks: Vec::new(),
         };
@@ -242,6 +249,7 @@ struct HostSealing {
     host: HostNumber,
     dictionary: Dictionary,
     effort: Effort,
+    frames_max: usize,
     samples_max: u64,
     blocks: Vec<NewBlock>,
 }
@@ -252,11 +260,21 @@ impl HostSealing {
         let mut state = base;
         let mut rest = frames;
         while !rest.is_empty() {
-            let (some, others) = rest.split_at(block_length(rest, self.samples_max));
+            let (some, others) = rest.split_at(self.block_length(rest));
             state = self.seal_block(&state, some, late)?;
             rest = others;
         }
         Ok(state)
+    }
+
+    /// How many of the frames make a block: at least one.
+    fn block_length(&self, frames: &[OpenFrame]) -> usize {
+        let mut samples = 0;
+        let fits = |frame: &&OpenFrame| {
+            samples += u64::from(frame.totals.processes);
+            samples <= self.samples_max
+        };
+        frames.iter().take(self.frames_max).take_while(fits).count().max(1)
     }
 
     fn seal_block(&mut self, base: &HostState, frames: &[OpenFrame], late: bool) -> Result<HostState, StoreError> {
@@ -286,16 +304,6 @@ impl HostSealing {
         self.blocks.push(NewBlock { entry, head: sealed.head, body: sealed.body, segment: sealed.segment });
         Ok(end)
     }
-}
-
-/// How many of the frames make a block: at least one.
-fn block_length(frames: &[OpenFrame], samples_max: u64) -> usize {
-    let mut samples = 0;
-    let fits = |frame: &&OpenFrame| {
-        samples += u64::from(frame.totals.processes);
-        samples <= samples_max
-    };
-    frames.iter().take(BLOCK_FRAMES_MAX).take_while(fits).count().max(1)
 }
 
 fn open_bytes(host: &OpenHost) -> usize {

@@ -119,6 +119,8 @@ pub(crate) struct Totals {
     pub(crate) journal_bytes: u64,
     /// Bytes of dictionaries.
     pub(crate) dictionary_bytes: u64,
+    /// Bytes that are left on the disk, where that can be told.
+    pub(crate) disk_free_bytes: Option<u64>,
     /// For each level.
     pub(crate) levels: [LevelTotals; Level::COUNT],
 }
@@ -134,6 +136,8 @@ pub(crate) struct LevelTotals {
     pub(crate) samples: u64,
     /// Their bytes.
     pub(crate) bytes: u64,
+    /// Bytes of those that end in the last day of the level.
+    pub(crate) last_day_bytes: u64,
     /// Time of the first frame.
     pub(crate) oldest: Option<Timestamp>,
     /// Time of the last frame.
@@ -156,6 +160,10 @@ pub(crate) trait Segments: Send + Sync + 'static {
     fn blocks_around(&self, host: HostNumber, sequence: u32) -> Result<Vec<BlockEntry>, StoreError>;
     /// What the open frames of a host go on from, packed.
     fn base(&self, host: HostNumber) -> Result<Option<Bytes>, StoreError>;
+    /// Blocks of a level that end before a time, the oldest first, so many at most.
+    fn oldest_blocks(&self, level: Level, before: Timestamp, limit: usize) -> Result<Vec<BlockEntry>, StoreError>;
+    /// Deletes dictionaries of a host that no block needs and that are before an epoch, and gives room back to the disk.
+    fn clean_up(&self, hosts: &[HostNumber]) -> Result<(), StoreError>;
     /// The head of a block; `None` once it was deleted.
     fn block_head(&self, id: i64) -> Result<Option<Bytes>, StoreError>;
     /// The body of a block; `None` once it was deleted.

@@ -6,8 +6,10 @@ use procession_codec::block::{Block, Head};
 
 use super::Engine;
 use super::level::Level;
-use super::segments::{BlockEntry, BlockFilter, Segments};
-use crate::{Range, Stats, StoreError};
+use super::segments::{BlockEntry, BlockFilter, LevelTotals, Segments};
+use crate::{LevelStats, Range, Stats, StoreError};
+
+const DAY_MS: u64 = 86_400_000;
 
 impl<S: Segments> Engine<S> {
     pub(super) fn stats(&self) -> Result<Stats, StoreError> {
@@ -22,8 +24,14 @@ impl<S: Segments> Engine<S> {
             rollup_bytes: rollups.iter().map(|level| level.bytes).sum(),
             oldest: raw.oldest,
             newest: raw.newest,
+            disk_free_bytes: totals.disk_free_bytes,
             ..Stats::default()
         };
+        for ((stats, level), totals) in stats.levels.iter_mut().zip(Level::ALL).zip(totals.levels) {
+            *stats = level_stats(level, totals);
+        }
+        let a_day: u64 = stats.levels.iter().map(|level| level.bytes_a_day).sum();
+        stats.disk_lasts_days = stats.disk_free_bytes.and_then(|free| free.checked_div(a_day));
         for (number, _) in self.hosts.all() {
             let Some(view) = self.view(number)? else {
                 continue;
@@ -64,5 +72,25 @@ impl<S: Segments> Engine<S> {
         Head::open(&head).and_then(|head| head.verify(&body)).map_err(damaged)?;
         let dictionary = self.dictionary(entry.host, entry.epoch, entry.segments)?;
         Block::open(&head, &body, &dictionary).map(drop).map_err(damaged)
+    }
+}
+
+fn level_stats(level: Level, totals: LevelTotals) -> LevelStats {
+    let span_ms = totals.newest.zip(totals.oldest).map_or(0, |(newest, oldest)| newest.since_ms(oldest).unsigned_abs());
+    // A young level is extrapolated; one of less than a minute tells nothing.
+    let bytes_a_day = match span_ms {
+        0..60_000 => 0,
+        60_000..DAY_MS => {
+            u64::try_from(u128::from(totals.bytes) * u128::from(DAY_MS) / u128::from(span_ms)).unwrap_or(u64::MAX)
+        }
+        DAY_MS.. => totals.last_day_bytes,
+    };
+    LevelStats {
+        step_ms: level.step_ms(),
+        blocks: totals.blocks,
+        bytes: totals.bytes,
+        bytes_a_day,
+        oldest: totals.oldest,
+        newest: totals.newest,
     }
 }

@@ -13,8 +13,8 @@ use super::seal::Which;
 use super::segments::Segments;
 use crate::blocking::blocking;
 use crate::{
-    Append, Applied, History, HostNumber, HostPoint, HostSeries, KeptSnapshot, Nearest, Page, Published, Range, Run,
-    SampleFilter, SampleRow, SnapshotEntry, Stats, StoreError, StreamPosition,
+    Append, Applied, History, HostNumber, HostPoint, HostSeries, KeptSnapshot, Nearest, Page, Published, Range,
+    Retention, Retired, Run, SampleFilter, SampleRow, SnapshotEntry, Stats, StoreError, StreamPosition,
 };
 
 /// A history over a database that keeps rows of bytes.
@@ -27,6 +27,12 @@ pub struct SegmentStore<S> {
 }
 
 impl<S> SegmentStore<S> {
+    /// The history.
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> &Engine<S> {
+        &self.engine
+    }
+
     /// The database.
     pub(crate) fn segments(&self) -> &S {
         &self.engine.segments
@@ -49,7 +55,7 @@ impl<S: Segments> SegmentStore<S> {
 
     /// Seals in the background when open runs are over their cap, so that memory stays bounded whoever appends.
     fn relieve(&self) {
-        if !self.engine.is_crowded() || self.relieving.swap(true, Ordering::AcqRel) {
+        if !self.engine.is_pressed() || self.relieving.swap(true, Ordering::AcqRel) {
             return;
         }
         let (engine, relieving) = (Arc::clone(&self.engine), Arc::clone(&self.relieving));
@@ -150,6 +156,10 @@ impl<S: Segments> History for SegmentStore<S> {
 
     async fn seal(&self, now: Timestamp) -> Result<(), StoreError> {
         self.query(move |engine| engine.seal(Which::DueBy(now))).await
+    }
+
+    async fn retire(&self, now: Timestamp, retention: Retention) -> Result<Retired, StoreError> {
+        self.query(move |engine| engine.retire(now, retention)).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -180,7 +180,7 @@ impl Database {
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let database = Arc::clone(self);
-        blocking(move || database.read(|transaction| work(transaction))).await
+        blocking(move || database.read(work)).await
     }
 
     async fn writing<T: Send + 'static>(

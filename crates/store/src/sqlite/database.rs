@@ -30,6 +30,8 @@ pub struct Database {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// The only connection of a database that is looked at as it was at one moment.
+    frozen: Option<Mutex<Connection>>,
 }
 
 impl Database {
@@ -39,7 +41,16 @@ impl Database {
         let mut writer = Connection::open(&path).map_err(|error| opening(&path, error))?;
         prepare(&writer).map_err(|error| opening(&path, error))?;
         schema::migrate(&mut writer)?;
-        Ok(Self { path, writer: Mutex::new(writer), readers: Mutex::default() })
+        Ok(Self { path, writer: Mutex::new(writer), readers: Mutex::default(), frozen: None })
+    }
+
+    /// Opens the database in a directory as it is now; what others write to it from now on is not seen.
+    pub(super) fn open_frozen(directory: &Path) -> Result<Self, StoreError> {
+        let database = Self::open(directory)?;
+        let frozen = database.reader()?;
+        // A transaction begins with its first read.
+        frozen.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").map_err(failed)?;
+        Ok(Self { frozen: Some(Mutex::new(frozen)), ..database })
     }
 
     /// Runs `work` in a transaction that is durable when this returns.
@@ -47,6 +58,9 @@ impl Database {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if self.frozen.is_some() {
+            return Err(StoreError::InUse(self.path.display().to_string()));
+        }
         let mut writer = self.writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let value = work(&transaction)?;
@@ -55,10 +69,10 @@ impl Database {
     }
 
     /// Runs `work` on one state of the database, whatever is written meanwhile.
-    pub(super) fn read<T>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Some(frozen) = &self.frozen {
+            return work(&frozen.lock().unwrap_or_else(PoisonError::into_inner));
+        }
         let mut reader = self.reader()?;
         let transaction = reader.transaction().map_err(failed)?;
         let result = work(&transaction);

@@ -1,8 +1,11 @@
 //! Catalog and history in one SQLite file.
 
+mod backup;
 mod catalog;
 mod database;
 mod failure;
+#[cfg(test)]
+mod full_tests;
 mod lock;
 mod schema;
 mod segments;
@@ -10,9 +13,10 @@ mod segments;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use backup::backup;
 use database::Database;
 use lock::HistoryLock;
-use segments::SqliteSegments;
+pub(crate) use segments::SqliteSegments;
 
 use crate::StoreError;
 use crate::engine::{Engine, SealPolicy, SegmentStore};
@@ -45,10 +49,28 @@ pub struct SqliteCatalog {
 impl SqliteStore {
     /// Opens catalog and history. Blocks until the journal is read.
     pub fn open(options: &OpenOptions) -> Result<Self, StoreError> {
+        Ok(Self::new(Engine::open(SqliteSegments::open(options)?, options.seal)?))
+    }
+
+    /// Opens catalog and history as they are now, to be read, whether or not a server runs on them. What changes is
+    /// refused.
+    pub fn open_to_read(options: &OpenOptions) -> Result<Self, StoreError> {
+        if !options.directory.join(database::FILE_NAME).exists() {
+            let text = format!("{}: there is no store in this directory", options.directory.display());
+            return Err(StoreError::Failed(text.into()));
+        }
+        let database = Arc::new(Database::open_frozen(&options.directory)?);
+        Ok(Self::new(Engine::open(SqliteSegments { database, _lock: None }, options.seal)?))
+    }
+}
+
+impl SqliteSegments {
+    /// Opens the rows of the history for this process alone.
+    pub(crate) fn open(options: &OpenOptions) -> Result<Self, StoreError> {
         database::make_directory(&options.directory)?;
         let lock = HistoryLock::take(&options.directory)?;
         let database = Arc::new(Database::open(&options.directory)?);
-        Ok(Self::new(Engine::open(SqliteSegments { database, _lock: lock }, options.seal)?))
+        Ok(Self { database, _lock: Some(lock) })
     }
 }
 

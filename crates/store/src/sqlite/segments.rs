@@ -16,11 +16,16 @@ use crate::{FrameOrigin, HostNumber, StoreError, StreamPosition};
 const BLOCK_COLUMNS: &str = "id, host, level, late, first_time, last_time, first_sequence, last_sequence, frames, samples, \
                              bytes, epoch, segments";
 
+/// Most pages that are given back to the disk at once: bounds how long ingest waits for it.
+const VACUUM_PAGES_MAX: u32 = 2_000;
+const DAY_MS: i64 = 86_400_000;
+
 /// The history's rows in SQLite.
 #[derive(Debug)]
 pub struct SqliteSegments {
     pub(super) database: Arc<Database>,
-    pub(super) _lock: HistoryLock,
+    /// Absent where nothing is written.
+    pub(super) _lock: Option<HistoryLock>,
 }
 
 impl Segments for SqliteSegments {
@@ -110,6 +115,30 @@ impl Segments for SqliteSegments {
             .read(|transaction| one_blob(transaction, "SELECT bytes FROM host_base WHERE host = ?1", host.into()))
     }
 
+    fn oldest_blocks(&self, level: Level, before: Timestamp, limit: usize) -> Result<Vec<BlockEntry>, StoreError> {
+        let sql = format!(
+            "SELECT {BLOCK_COLUMNS} FROM block WHERE level = ?1 AND last_time < ?2 ORDER BY last_time, id LIMIT ?3"
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let parameters = params![level.number(), before.as_ms(), limit];
+        self.database.read(|transaction| collect(transaction, &sql, parameters, block))
+    }
+
+    fn clean_up(&self, hosts: &[HostNumber]) -> Result<(), StoreError> {
+        // The newest epoch is the one that the next block goes on with.
+        let sql = "DELETE FROM dictionary WHERE host = ?1 \
+                   AND epoch < (SELECT epoch FROM host_mark WHERE host_mark.host = ?1) \
+                   AND epoch NOT IN (SELECT epoch FROM block WHERE block.host = ?1 AND level = 0)";
+        self.database.write(|transaction| {
+            for host in hosts {
+                delete(transaction, sql, (*host).into())?;
+            }
+            Ok(())
+        })?;
+        let writer = self.database.writer();
+        writer.execute_batch(&format!("PRAGMA incremental_vacuum({VACUUM_PAGES_MAX})")).map_err(failed)
+    }
+
     fn block_head(&self, id: i64) -> Result<Option<Bytes>, StoreError> {
         self.database.read(|transaction| one_blob(transaction, "SELECT bytes FROM block_head WHERE id = ?1", id))
     }
@@ -124,7 +153,9 @@ impl Segments for SqliteSegments {
     }
 
     fn totals(&self) -> Result<Totals, StoreError> {
-        self.database.read(totals)
+        let disk_free_bytes = fs4::available_space(self.database.path()).ok();
+        let totals = self.database.read(|connection| totals(connection))?;
+        Ok(Totals { disk_free_bytes, ..totals })
     }
 
     fn check(&self) -> Result<Vec<String>, StoreError> {
@@ -136,6 +167,9 @@ impl Segments for SqliteSegments {
     }
 
     fn close(&self) -> Result<(), StoreError> {
+        if self._lock.is_none() {
+            return Ok(());
+        }
         self.database.writer().pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).map_err(failed)
     }
 }
@@ -286,8 +320,8 @@ fn insert_block(transaction: &Transaction<'_>, block: &NewBlock) -> Result<i64, 
     Ok(id)
 }
 
-fn totals(transaction: &Transaction<'_>) -> Result<Totals, StoreError> {
-    let sum = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed);
+fn totals(connection: &Connection) -> Result<Totals, StoreError> {
+    let sum = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed);
     let mut totals = Totals {
         journal_bytes: sum("SELECT coalesce(sum(length(bytes)), 0) FROM journal")?.cast_unsigned(),
         dictionary_bytes: sum("SELECT coalesce(sum(length(bytes)), 0) FROM dictionary")?.cast_unsigned(),
@@ -295,7 +329,7 @@ fn totals(transaction: &Transaction<'_>) -> Result<Totals, StoreError> {
     };
     let sql = "SELECT level, count(*), sum(frames), sum(samples), sum(bytes), min(first_time), max(last_time) FROM block \
                GROUP BY level";
-    let mut select = transaction.prepare_cached(sql).map_err(failed)?;
+    let mut select = connection.prepare_cached(sql).map_err(failed)?;
     let mut rows = select.query([]).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         let level: u8 = row.get(0).map_err(failed)?;
@@ -306,6 +340,12 @@ fn totals(transaction: &Transaction<'_>) -> Result<Totals, StoreError> {
         level.bytes = unsigned(row, 4)?;
         level.oldest = Some(Timestamp::from_ms(row.get(5).map_err(failed)?));
         level.newest = Some(Timestamp::from_ms(row.get(6).map_err(failed)?));
+    }
+    for (level, number) in totals.levels.iter_mut().zip(0_u8..) {
+        let since = level.newest.map_or(0, |newest| newest.plus_ms(-DAY_MS).as_ms());
+        let sql = "SELECT coalesce(sum(bytes), 0) FROM block WHERE level = ?1 AND last_time > ?2";
+        let bytes: i64 = connection.query_row(sql, params![number, since], |row| row.get(0)).map_err(failed)?;
+        level.last_day_bytes = bytes.cast_unsigned();
     }
     Ok(totals)
 }

@@ -1,0 +1,82 @@
+//! What is too old, or too much, goes: whole blocks, the oldest first.
+//!
+//! It runs while ingest does, so it takes a bounded part of it at a time.
+
+use std::collections::BTreeSet;
+
+use procession_model::Timestamp;
+
+use super::Engine;
+use super::level::Level;
+use super::segments::{BlockEntry, Sealing, Segments};
+use crate::{Retention, Retired, StoreError};
+
+/// Most blocks of one transaction.
+const TRANSACTION_BLOCKS_MAX: usize = 256;
+/// Most transactions of one call.
+const TRANSACTIONS_MAX: usize = 16;
+
+impl<S: Segments> Engine<S> {
+    /// See [`crate::History::retire`].
+    pub(super) fn retire(&self, now: Timestamp, retention: Retention) -> Result<Retired, StoreError> {
+        let mut retired = Retired::default();
+        let mut hosts = BTreeSet::new();
+        for _ in 0..TRANSACTIONS_MAX {
+            let blocks = self.too_many(now, retention)?;
+            if blocks.is_empty() {
+                break;
+            }
+            let removed: Vec<i64> = blocks.iter().map(|entry| entry.id).collect();
+            self.segments.seal(&Sealing { removed: removed.clone(), ..Sealing::default() })?;
+            self.forget_blocks(&removed);
+            retired.blocks += blocks.len() as u64;
+            retired.bytes += blocks.iter().map(|entry| entry.bytes).sum::<u64>();
+            hosts.extend(blocks.iter().map(|entry| entry.host));
+        }
+        if !hosts.is_empty() {
+            self.segments.clean_up(&hosts.into_iter().collect::<Vec<_>>())?;
+        }
+        Ok(retired)
+    }
+
+    /// Some blocks that have to go.
+    fn too_many(&self, now: Timestamp, retention: Retention) -> Result<Vec<BlockEntry>, StoreError> {
+        for (level, keep_ms) in Level::ALL.into_iter().zip(retention.keep_ms) {
+            let Some(keep_ms) = keep_ms else {
+                continue;
+            };
+            let old = self.segments.oldest_blocks(level, now.plus_ms(-keep_ms), TRANSACTION_BLOCKS_MAX)?;
+            if !old.is_empty() {
+                return Ok(old);
+            }
+        }
+        match retention.bytes_max {
+            Some(bytes_max) => self.over_the_cap(bytes_max),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn over_the_cap(&self, bytes_max: u64) -> Result<Vec<BlockEntry>, StoreError> {
+        let totals = self.segments.totals()?;
+        let blocks: u64 = totals.levels.iter().map(|level| level.bytes).sum();
+        let mut surplus = (blocks + totals.dictionary_bytes + totals.journal_bytes).saturating_sub(bytes_max);
+        if surplus == 0 {
+            return Ok(Vec::new());
+        }
+        for level in Level::ALL {
+            let oldest = self.segments.oldest_blocks(level, Timestamp::from_ms(i64::MAX), TRANSACTION_BLOCKS_MAX)?;
+            let mut removed = Vec::new();
+            for entry in oldest {
+                if surplus == 0 {
+                    break;
+                }
+                surplus = surplus.saturating_sub(entry.bytes);
+                removed.push(entry);
+            }
+            if !removed.is_empty() {
+                return Ok(removed);
+            }
+        }
+        Ok(Vec::new())
+    }
+}
