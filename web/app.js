@@ -15,14 +15,14 @@ const VIEWS = {
 /** @type {import('./vendor/signals.js').Signal<{ path: string, View: any }>} */
 const shown = signal({ path: '', View: null });
 
+/** The view that was asked for last: one that arrives late does not take its place. */
+let wanted = '';
+
 /** @param {() => Promise<{ default: any }>} load @param {string} path */
 async function show(load, path) {
-  try {
-    const { default: View } = await load();
-    shown.value = { path, View };
-  } catch {
-    shown.value = { path, View: Unloaded };
-  }
+  wanted = path;
+  const View = await load().then((module) => module.default, () => Unloaded);
+  if (wanted === path) shown.value = { path, View };
 }
 
 function Unloaded() {
@@ -39,10 +39,13 @@ effect(() => {
   const state = session.value;
   const path = address.value.path;
   if (state === 'out') void show(() => import('./sign-in.js'), 'sign-in');
-  else if (shown.peek().path !== path) {
+  else if (wanted !== path) {
     const load = VIEWS[path];
     if (load) void show(load, path);
-    else shown.value = { path, View: Unknown };
+    else {
+      wanted = path;
+      shown.value = { path, View: Unknown };
+    }
   }
 });
 

@@ -69,6 +69,7 @@ export class Chart {
     this.options = options;
     /** @type {uPlot.AlignedData} */
     this.data = [[], [], []];
+    this.dragging = false;
     this.plot = this.make();
     this.resize = new ResizeObserver(() => this.fit());
     this.resize.observe(options.host);
@@ -77,6 +78,7 @@ export class Chart {
   make() {
     const { host } = this.options;
     const plot = new uPlot(this.uplotOptions(host.clientWidth || 300, host.clientHeight || 80), this.data, host);
+    plot.over.addEventListener('mousedown', () => (this.dragging = true));
     plot.over.addEventListener('click', () => {
       const left = plot.cursor.left ?? -1;
       if (left >= 0) this.options.onPick?.(plot.posToVal(left, 'x'));
@@ -127,6 +129,9 @@ export class Chart {
     const from = u.posToVal(left, 'x');
     const until = u.posToVal(left + width, 'x');
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    // Charts that share the crosshair share the drag too; only the one that people dragged on answers.
+    if (!this.dragging) return;
+    this.dragging = false;
     this.options.onZoom?.(from, until);
   }
 

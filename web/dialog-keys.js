@@ -8,7 +8,7 @@ export const KEYS = [
   ['Tree', [['t  F5', 'tree or list'], ['+  -', 'open or fold the branch'], ['*', 'fold all or open all']]],
   ['Sort', [['P  M  T  N', 'CPU, memory, age, pid'], ['I', 'the other way round'], ['C  F6', 'columns and sorting']]],
   ['Time', [[',  .', 'one sample back, one on'], ['Z  (Space on the time line)', 'pause'], ['L', 'return to live'], ['Backspace', 'undo the zoom'], ['g', 'who did this?']]],
-  ['Share', [['c', 'copy the cell or the command line'], ['y', 'copy a link to this view']]],
+  ['Share', [['c', 'copy the cell or the command line'], ['y', 'copy a link to this view'], ['e', 'export: CSV, JSON, curl']]],
 ];
 
 export default function Keys() {

@@ -1,5 +1,5 @@
 // Going to a moment by writing it.
-import { html, useState, zone } from './page.js';
+import { html, focusOnce, useState, zone } from './page.js';
 import { setParameters } from './router.js';
 import { moment, parseMoment } from './format.js';
 
@@ -14,7 +14,7 @@ export default function Moment({ current, close }) {
     current?.model.goTo(ms);
     close();
   };
-  return html`<form onSubmit=${go}><p><label>A time in ${zone.value === 'utc' ? 'UTC' : 'local time'}: <input class="field" autofocus value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} /></label></p>
+  return html`<form onSubmit=${go}><p><label>A time in ${zone.value === 'utc' ? 'UTC' : 'local time'}: <input class="field" ref=${focusOnce} value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} /></label></p>
     <p class="quiet">now-6h · 03:12 · 2026-11-21 03:12:35 · ${Number.isFinite(ms) ? `that is ${moment(ms, zone.value)}` : 'this is no time'}</p>
     <button type="submit" class="button primary" disabled=${!Number.isFinite(ms)}>Go there</button></form>`;
 }

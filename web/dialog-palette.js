@@ -1,5 +1,5 @@
 // The command palette: everything the page can do, and every host, by typing a part of its name.
-import { html, dialog, useEffect, useState, switchTheme, switchZone, copy } from './page.js';
+import { html, focusOnce, dialog, useEffect, useState, switchTheme, switchZone, copy } from './page.js';
 import { address, currentLink, go, link, setParameters } from './router.js';
 import { getJson } from './api.js';
 import { visible } from './format.js';
@@ -57,7 +57,7 @@ export default function Palette({ current, close }) {
     else return;
     event.preventDefault();
   };
-  return html`<input class="field palette-field" autofocus role="combobox" aria-expanded="true" aria-controls="palette-list" aria-activedescendant=${`palette-${chosen}`} aria-label="Command or host" placeholder="Command or host"
+  return html`<input class="field palette-field" ref=${focusOnce} role="combobox" aria-expanded="true" aria-controls="palette-list" aria-activedescendant=${`palette-${chosen}`} aria-label="Command or host" placeholder="Command or host"
       value=${text} onInput=${(/** @type {any} */ event) => { setText(event.target.value); setAt(0); }} onKeyDown=${keys} />
     <ul id="palette-list" class="palette" role="listbox" aria-label="Commands">${found.map((command, i) => html`<li id=${`palette-${i}`} role="option" aria-selected=${i === chosen} onClick=${() => run(command)}>${command.name}${command.key ? html`<kbd>${command.key}</kbd>` : null}</li>`)}</ul>
     ${found.length ? null : html`<p class="quiet">Nothing is called so.</p>`}`;

@@ -93,6 +93,8 @@ export default function hostKey(key, model, grid) {
     case 'c': copyFocused(model, grid); break;
     case 'y': void copy(currentLink(), 'a link to this view'); break;
     case 'g': dialog.value = 'who'; break;
+    case 'e': dialog.value = 'export'; break;
+    case 'Backspace': model.unzoom(); break;
     default:
   }
   return undefined;

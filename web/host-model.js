@@ -35,6 +35,8 @@ export class HostModel {
     this.following = false;
     /** @type {import('./grid.js').Grid | null} */
     this.grid = null;
+    /** Goes back to the range before the last zoom; the time line sets it. @type {() => void} */
+    this.unzoom = () => {};
     /** @type {(() => void) | undefined} */
     this.stopLive = undefined;
     this.lastDraw = performance.now();

@@ -264,7 +264,7 @@ function keyPressed(event, model, grid) {
       return true;
     default:
   }
-  if (!/^(F6|[-+*NPMTIuFcCgy0-9]|Backspace)$/.test(event.key)) return false;
+  if (!/^(F6|[-+*NPMTIuFcCgey0-9]|Backspace)$/.test(event.key)) return false;
   const { key } = event;
   void import('./host-keys.js').then((module) => module.default(key, model, grid));
   return true;

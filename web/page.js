@@ -97,7 +97,7 @@ export const current = signal(/** @type {{ model: import('./host-model.js').Host
 function Lost() {
   const since = unreachableSince.value;
   if (!since) return null;
-  return html`<div class="lost" role="status"><${Icon} name="unplug" /> Connection lost ${duration(now.value - since)} ago. What you see is that old. Trying again by itself.</div>`;
+  return html`<div class="lost"><${Icon} name="unplug" /><span role="status">Connection lost; trying again by itself.</span><span>Lost ${duration(now.value - since)} ago: what you see is that old.</span></div>`;
 }
 
 /**
@@ -132,6 +132,11 @@ export function Search({ value, onInput, label, onDown, problem, list }) {
       title=${problem || ''} aria-invalid=${problem ? 'true' : 'false'} onInput=${(/** @type {any} */ event) => onInput(event.target.value)} onKeyDown=${keys} />
     ${value ? html`<button type="button" class="clear" aria-label="Clear the search" onClick=${() => onInput('')}><${Icon} name="x" /></button>` : html`<kbd aria-hidden="true">/</kbd>`}
   </div>`;
+}
+
+/** As a `ref`: the element takes the keyboard when it appears. @param {HTMLElement | null} element */
+export function focusOnce(element) {
+  element?.focus();
 }
 
 export function focusSearch() {

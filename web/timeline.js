@@ -60,7 +60,7 @@ class HostCharts {
     this.abort = null;
     /** Ranges to go back to. @type {{ range: string, end: string }[]} */
     this.undo = [];
-    this.redrawAt = 0;
+    model.unzoom = () => this.unzoom();
   }
 
   range() {
@@ -293,6 +293,7 @@ function Ranges({ model, charts }) {
     ${RANGES.some(([, value]) => value === range) ? null : html`<button type="button" class="on" onClick=${() => charts.unzoom()} title="Undo the zoom (Backspace)">${range} ×</button>`}
     <button type="button" class="who long" title="Who used CPU, memory or IO in this range" onClick=${() => (dialog.value = 'who')}>Who did this?</button>
     <button type="button" class="long" onClick=${() => (dialog.value = 'table')}>Table</button>
+    <button type="button" class="long" onClick=${() => (dialog.value = 'export')}>Export</button>
     <span class="hint">drag a chart to zoom · , . one sample · L live · Backspace undo</span>
     <span class="moment"><button type="button" class="icon-button" aria-label="One sample back" title="One sample back (,)" onClick=${() => model.step(-1)}><${Icon} name="skip-back" /></button>
       <button type="button" class="icon-button" aria-label="One sample on" title="One sample on (.)" onClick=${() => model.step(1)}><${Icon} name="skip-forward" /></button>

@@ -20,7 +20,7 @@ export class Tree {
     this.filter = null;
     /** Folded by hand, by identity. @type {Set<string>} */
     this.folded = new Set();
-    /** Deeper than this is folded, unless opened by hand. */
+    /** So many levels are shown; what is deeper is folded, unless opened by hand. */
     this.foldDepth = Infinity;
     /** @type {Set<string>} */
     this.opened = new Set();
@@ -202,7 +202,7 @@ export class Tree {
   isOpen(row, depth) {
     const id = this.snapshot.id[row] ?? '';
     if (this.folded.has(id)) return false;
-    return this.filter !== null || depth < this.foldDepth || this.opened.has(id);
+    return this.filter !== null || depth + 1 < this.foldDepth || this.opened.has(id);
   }
 
   flatten() {
@@ -274,7 +274,7 @@ export class Tree {
     }
   }
 
-  /** Everything deeper than this many levels is folded. @param {number} depth */
+  /** Shows this many levels. @param {number} depth */
   foldTo(depth) {
     this.foldDepth = depth;
     this.folded.clear();

@@ -93,6 +93,7 @@ test('at 360 px: no sideways scrolling, time and host name in sight, details as 
   }
   await page.locator('.row:not([hidden])').nth(1).tap();
   await page.locator('.pane h2').waitFor();
+  assert.equal((await page.locator('.pane').boundingBox())?.width, 360);
   await page.getByRole('button', { name: 'Close the details' }).tap();
   await page.locator('.pane').waitFor({ state: 'detached' });
   await page.goto(`${server.url}/`);
