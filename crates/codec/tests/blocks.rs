@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use procession_codec::block::{Block, Dictionary, Effort, Head, SealError, Sealed, seal};
 use procession_codec::{Frame, FrameKind, HostState};
-use procession_model::{Metric, Snapshot, Timestamp};
+use procession_model::{Description, Metric, Process, Sample, Snapshot, Timestamp};
 use proptest::prelude::*;
 use support::{Oracle, Step, by_pid, steps};
 
@@ -164,4 +164,34 @@ fn a_dictionary_takes_its_segments_in_order_and_once() {
     assert_eq!(seal(&HostState::new(), &[(2, key)], &dictionary, Effort::Fast).unwrap().segment, None);
     assert!(dictionary.push(&segment).is_err());
     assert!(dictionary.is_empty());
+}
+
+/// CPU from ticks over intervals that are never twice the same, as agents send it, and one value that is from no tick.
+#[test]
+fn ticks_come_back_as_the_values_they_were() {
+    let mut state = HostState::new();
+    let (mut frames, mut snapshots) = (Vec::new(), Vec::new());
+    for second in 0..400_u64 {
+        let interval = 1_000.0 + ((second * 7_919) % 31) as f64 / 10.0;
+        let processes = (1..40_u32).map(|pid| {
+            let ticks = if (second * u64::from(pid)) % 7 == 0 { (second * 13 + u64::from(pid)) % 101 } else { 0 };
+            let cpu = (ticks as f64 * 100_000.0 / interval).round() as u64;
+            let cpu = if (second, pid) == (200, 7) { Some(123) } else { Some(cpu) };
+            let sample = Sample::default().with(Metric::Cpu, cpu.filter(|_| (second, pid) != (210, 9)));
+            Process { description: Arc::new(Description::new(pid, "worker")), sample }
+        });
+        let time = Timestamp::from_ms(second as i64 * 1_000 + second as i64 % 3);
+        let snapshot = Snapshot { time, processes: processes.collect(), ..Snapshot::default() };
+        frames.push((second as u32, Arc::new(state.advance(&snapshot).unwrap())));
+        snapshots.push(snapshot);
+    }
+    let sealed = seal(&HostState::new(), &frames, &Dictionary::new(0), Effort::Fast).unwrap();
+    let mut dictionary = Dictionary::new(0);
+    dictionary.push(&sealed.segment.unwrap()).unwrap();
+    let block = Block::open(&sealed.head, &sealed.body, &dictionary).unwrap();
+    for (frame, snapshot) in (0..).zip(&snapshots) {
+        assert_eq!(block.snapshot(frame).as_ref(), Some(snapshot));
+    }
+    let cpu = Head::open(&sealed.head).unwrap().section_lens().find(|(name, _)| name.ends_with("CPU")).unwrap().1;
+    assert!(cpu < 2_700, "{cpu} bytes: the intervals' jitter is among the values");
 }

@@ -3,14 +3,15 @@
 //! CPU and IO are 0 most of the time and 0 again after they were not: where that is shorter, only what is not 0 is
 //! written ("pulses").
 
-use procession_model::{Metric, ProcessState};
+use procession_model::{Metric, ProcessState, Timestamp};
 
-use super::BLOCK_SAMPLES_MAX;
 use super::column::{ColumnBytes, ColumnReader, ColumnWriter};
 use super::dictionary::{Dictionary, NewStrings};
-use super::lives::{Change, Life};
+use super::lives::{Change, Life, Lives};
 use super::row::{Phase, RowSeries, processes};
 use super::scale::{Scale, ZERO, cost, difference, sum};
+use super::ticks::Units;
+use super::{BLOCK_SAMPLES_MAX, Effort};
 use crate::DecodeError;
 
 /// States from here on are written as this plus the number of their name.
@@ -25,15 +26,10 @@ struct Lifetime {
     entries: Vec<(u32, u64)>,
 }
 
-/// Writes a metric; nothing if no process has it.
-pub(super) fn put_metric(
-    columns: &mut ColumnWriter,
-    strings: &mut NewStrings<'_>,
-    metric: Metric,
-    rows: &[Life],
-    changes: &[Change],
-) {
-    let mut lifetimes = lifetimes(metric, rows, changes);
+/// The section of a metric; no bytes if no process has it.
+pub(super) fn metric_section(lives: &Lives, strings: &mut NewStrings<'_>, metric: Metric, effort: Effort) -> Vec<u8> {
+    let changes = &lives.changes[metric.index()];
+    let mut lifetimes = lifetimes(metric, &lives.rows, changes);
     if metric == Metric::State {
         for (_, value) in lifetimes.iter_mut().flat_map(|lifetime| &mut lifetime.entries) {
             *value = named_state(strings, *value);
@@ -41,7 +37,7 @@ pub(super) fn put_metric(
     }
     let values = || lifetimes.iter().flat_map(|lifetime| lifetime.entries.iter().map(|(_, value)| *value));
     if values().all(|value| value == Metric::ABSENT) {
-        return;
+        return Vec::new();
     }
     let mut scale = Scale::of(values());
     for (_, value) in lifetimes.iter_mut().flat_map(|lifetime| &mut lifetime.entries) {
@@ -53,8 +49,41 @@ pub(super) fn put_metric(
             lifetime.entries = pulses(lifetime);
         }
     }
-    put_lifetimes(columns, scale, &lifetimes);
+    let mut columns = ColumnWriter::new(effort);
+    put_lifetimes(&mut columns, scale, &lifetimes);
+    let plain = columns.finish();
+    if metric != Metric::Cpu || !scale.is_pulses {
+        return plain;
+    }
+    let ticked = ticked_section(lives, scale, lifetimes, effort);
+    ticked.filter(|ticked| ticked.len() < plain.len()).unwrap_or(plain)
 }
+
+/// Pulses as ticks, if that may be shorter.
+fn ticked_section(lives: &Lives, scale: Scale, mut lifetimes: Vec<Lifetime>, effort: Effort) -> Option<Vec<u8>> {
+    let entries = lifetimes.iter().flat_map(|lifetime| &lifetime.entries);
+    let known = entries.filter(|(_, number)| *number > 0);
+    let values: Vec<(u32, u64)> = known.map(|(frame, number)| (*frame, scale.unscaled(*number))).collect();
+    let units = Units::fit(&lives.times, &values, scale.divisor)?;
+    let mut rests = Vec::new();
+    for (frame, number) in lifetimes.iter_mut().flat_map(|lifetime| &mut lifetime.entries) {
+        let mut rest = 0;
+        if *number > 0 {
+            let ticks;
+            (ticks, rest) = units.split(*frame, scale.unscaled(*number));
+            *number = TICKED.scaled(ticks);
+        }
+        rests.push(rest);
+    }
+    let mut columns = ColumnWriter::new(effort);
+    put_lifetimes(&mut columns, TICKED, &lifetimes);
+    units.put(&mut columns, &lives.times);
+    columns.put(&rests);
+    Some(columns.finish())
+}
+
+/// The scale of ticks.
+const TICKED: Scale = Scale { divisor: 1, is_delta: false, is_pulses: true, is_ticks: true };
 
 fn lifetimes(metric: Metric, rows: &[Life], changes: &[Change]) -> Vec<Lifetime> {
     let mut lifetimes: Vec<Lifetime> = Vec::new();
@@ -147,11 +176,12 @@ pub(super) struct MetricTable {
 }
 
 impl MetricTable {
-    /// Reads what [`put_metric`] wrote.
+    /// Reads what [`metric_section`] wrote.
     pub(super) fn read(
         section: &[u8],
         metric: Metric,
         phases: &[Phase],
+        times: &[Timestamp],
         dictionary: &Dictionary,
     ) -> Result<Self, DecodeError> {
         if section.is_empty() {
@@ -159,7 +189,7 @@ impl MetricTable {
         }
         let bytes = ColumnBytes::new(section)?;
         let mut columns = bytes.reader();
-        let mut table = Self::read_columns(&mut columns, phases)?;
+        let mut table = Self::read_columns(&mut columns, phases, times)?;
         columns.end()?;
         if metric == Metric::State {
             for value in &mut table.values {
@@ -169,7 +199,11 @@ impl MetricTable {
         Ok(table)
     }
 
-    fn read_columns(columns: &mut ColumnReader<'_>, phases: &[Phase]) -> Result<Self, DecodeError> {
+    fn read_columns(
+        columns: &mut ColumnReader<'_>,
+        phases: &[Phase],
+        times: &[Timestamp],
+    ) -> Result<Self, DecodeError> {
         let scale = Scale::get(columns)?;
         let seen = processes(phases).filter(|phases| phases[0].frames > 0).count();
         let mut first_values = columns.get(if scale.is_pulses { 0 } else { seen })?.into_iter();
@@ -178,6 +212,7 @@ impl MetricTable {
         let total = total.and_then(|total| usize::try_from(total).ok()).ok_or(DecodeError::OverLimit("changes"))?;
         let gaps = columns.get(total)?;
         let numbers = columns.get(total)?;
+        let mut ticks = if scale.is_ticks { Some(Ticks::get(columns, times, total)?) } else { None };
         let mut entries = gaps.into_iter().zip(numbers);
         let mut table = Self::with_capacity(phases.len(), total + phases.len());
         for phases in processes(phases) {
@@ -187,11 +222,17 @@ impl MetricTable {
             }
             let count = counts.next().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
             let mut walk = Walk::new(scale, phases);
+            let mut before = ZERO;
             if let Some(number) = first_values.next() {
+                before = number;
                 walk.take(&mut table, 0, number)?;
             }
             for (gap, number) in entries.by_ref().take(count) {
-                let number = if scale.is_delta { sum(walk.number, number) } else { number };
+                before = if scale.is_delta { sum(before, number) } else { number };
+                let number = match &mut ticks {
+                    Some(ticks) => ticks.number(walk.frame_after(gap)?, before)?,
+                    None => before,
+                };
                 walk.take(&mut table, gap, number)?;
             }
             walk.finish(&mut table);
@@ -228,15 +269,35 @@ impl MetricTable {
     }
 }
 
+/// Numbers of ticks, made values again.
+struct Ticks {
+    units: Units,
+    rests: std::vec::IntoIter<u64>,
+}
+
+impl Ticks {
+    fn get(columns: &mut ColumnReader<'_>, times: &[Timestamp], count: usize) -> Result<Self, DecodeError> {
+        Ok(Self { units: Units::get(columns, times)?, rests: columns.get(count)?.into_iter() })
+    }
+
+    /// The number of the value that so many ticks are in a frame.
+    fn number(&mut self, frame: u32, ticks: u64) -> Result<u64, DecodeError> {
+        let rest = self.rests.next().ok_or(DecodeError::Truncated)?;
+        match ticks.checked_sub(1) {
+            Some(ticks) => Ok(TICKED.scaled(self.units.join(frame, ticks, rest)?)),
+            None => Ok(0),
+        }
+    }
+}
+
 /// Walks along the entries of a process and lays them out over its rows.
 struct Walk<'a> {
     scale: Scale,
     /// The rows that have not begun.
     phases: &'a [Phase],
     after: u32,
-    /// The frame after the last entry, and its number.
+    /// The frame after the last entry.
     next: u32,
-    number: u64,
     /// The number that the table has last.
     laid: Option<u64>,
 }
@@ -245,18 +306,23 @@ impl<'a> Walk<'a> {
     fn new(scale: Scale, phases: &'a [Phase]) -> Self {
         let after = phases.last().map_or(0, Phase::after);
         let first = phases.first().map_or(0, |phase| phase.first);
-        Self { scale, phases, after, next: first, number: ZERO, laid: None }
+        Self { scale, phases, after, next: first, laid: None }
+    }
+
+    /// The frame of an entry that so many frames are before.
+    fn frame_after(&self, gap: u64) -> Result<u32, DecodeError> {
+        let frame = gap.checked_add(u64::from(self.next)).and_then(|frame| u32::try_from(frame).ok());
+        frame.filter(|frame| *frame < self.after).ok_or(DecodeError::Invalid("the frame of a change"))
     }
 
     /// The next entry, so many frames after the one before it.
     fn take(&mut self, table: &mut MetricTable, gap: u64, number: u64) -> Result<(), DecodeError> {
-        let frame = gap.checked_add(u64::from(self.next)).and_then(|frame| u32::try_from(frame).ok());
-        let frame = frame.filter(|frame| *frame < self.after).ok_or(DecodeError::Invalid("the frame of a change"))?;
+        let frame = self.frame_after(gap)?;
         if self.scale.is_pulses && frame > self.next {
             self.lay(table, self.next, ZERO);
         }
         self.lay(table, frame, number);
-        (self.next, self.number) = (frame + 1, number);
+        self.next = frame + 1;
         Ok(())
     }
 

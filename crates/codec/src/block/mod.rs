@@ -19,6 +19,7 @@ mod row;
 mod scale;
 mod seal;
 mod skip;
+mod ticks;
 
 pub use column::{ColumnBytes, ColumnReader, ColumnWriter};
 pub use dictionary::Dictionary;

@@ -47,7 +47,7 @@ impl Block {
         let mut metrics: [MetricTable; Metric::COUNT] = Default::default();
         for metric in Metric::ALL {
             let section = head.body_section(body, METRICS + metric.index())?;
-            metrics[metric.index()] = MetricTable::read(section, metric, &phases, dictionary)?;
+            metrics[metric.index()] = MetricTable::read(section, metric, &phases, &timeline.times, dictionary)?;
         }
         let mut by_pid: Vec<u32> = (0..summary.rows).collect();
         by_pid.sort_by_key(|row| rows[*row as usize].description.identity);

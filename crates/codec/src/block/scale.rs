@@ -16,10 +16,13 @@ pub(super) struct Scale {
     pub(super) is_delta: bool,
     /// Only what is not 0 is written, and where.
     pub(super) is_pulses: bool,
+    /// Numbers are ticks, see [`super::ticks`].
+    pub(super) is_ticks: bool,
 }
 
 const DELTA: u8 = 1;
 const PULSES: u8 = 1 << 1;
+const TICKS: u8 = 1 << 2;
 
 /// The scaled number of the value 0.
 pub(super) const ZERO: u64 = 1;
@@ -28,7 +31,7 @@ impl Scale {
     /// For these values.
     pub(super) fn of(values: impl Iterator<Item = u64>) -> Self {
         let known = values.filter(|value| *value != Metric::ABSENT);
-        Self { divisor: greatest_divisor(known).max(1), is_delta: false, is_pulses: false }
+        Self { divisor: greatest_divisor(known).max(1), is_delta: false, is_pulses: false, is_ticks: false }
     }
 
     /// A value by what divides it, and one more; 0 for one that is not known.
@@ -42,17 +45,20 @@ impl Scale {
     }
 
     pub(super) fn put(self, out: &mut Vec<u8>) {
-        out.push(if self.is_delta { DELTA } else { 0 } | if self.is_pulses { PULSES } else { 0 });
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        out.push(flag(self.is_delta, DELTA) | flag(self.is_pulses, PULSES) | flag(self.is_ticks, TICKS));
         put_varint(out, self.divisor);
     }
 
     pub(super) fn get(columns: &mut ColumnReader<'_>) -> Result<Self, DecodeError> {
         let flags = columns.loose().u8()?;
         let divisor = columns.loose().varint()?;
-        if flags & !(DELTA | PULSES) != 0 || divisor == 0 {
+        let is_ticks = flags & TICKS != 0;
+        let is_pulses = flags & PULSES != 0;
+        if flags & !(DELTA | PULSES | TICKS) != 0 || divisor == 0 || (is_ticks && !is_pulses) {
             return Err(DecodeError::Invalid("a scale"));
         }
-        Ok(Self { divisor, is_delta: flags & DELTA != 0, is_pulses: flags & PULSES != 0 })
+        Ok(Self { divisor, is_delta: flags & DELTA != 0, is_pulses, is_ticks })
     }
 }
 

@@ -9,7 +9,7 @@ use super::dictionary::{Dictionary, NewStrings};
 use super::happenings::put_happenings;
 use super::head::{HAPPENINGS, HEAD_SECTIONS, METRICS, ROWS, SECTIONS, Summary, head_sections, put_head};
 use super::lives::{Lives, replay};
-use super::metrics::put_metric;
+use super::metrics::metric_section;
 use super::row::put_rows;
 use crate::{ApplyError, Frame, HostState};
 
@@ -123,11 +123,5 @@ fn rows_section(lives: &Lives, strings: &mut NewStrings<'_>, effort: Effort) -> 
 fn happenings_section(lives: &Lives, strings: &mut NewStrings<'_>, effort: Effort) -> Vec<u8> {
     let mut columns = ColumnWriter::new(effort);
     put_happenings(&mut columns, strings, lives);
-    columns.finish()
-}
-
-fn metric_section(lives: &Lives, strings: &mut NewStrings<'_>, metric: Metric, effort: Effort) -> Vec<u8> {
-    let mut columns = ColumnWriter::new(effort);
-    put_metric(&mut columns, strings, metric, &lives.rows, &lives.changes[metric.index()]);
     columns.finish()
 }
