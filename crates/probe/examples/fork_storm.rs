@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{count} told, {with_code} with their exit code, {with_memory} with their memory; losses {:?}",
         snapshot.losses
     );
-    println!("a quiet snapshot took {} us of CPU time before, this one is measured by the next", cpu_us(&quiet));
+    println!("a quiet snapshot before took {} us of CPU time", cpu_us(&quiet));
     let after = probe.snapshot(Moment::now(origin))?;
     #[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
     let each = (cpu_us(&snapshot) + cpu_us(&after)).saturating_sub(2 * cpu_us(&quiet)) as f64 / lives as f64;

@@ -161,6 +161,64 @@ mod tests {
         masked(&masker, &["sh", "-c", &long]);
     }
 
+    /// Whatever comes: no panic, no word lost, nothing left of a masked character.
+    #[test]
+    fn random_words_do_no_harm() {
+        const PIECES: [&str; 40] = [
+            "password",
+            "=",
+            ":",
+            "@",
+            "://",
+            "'",
+            "\"",
+            "\\",
+            " ",
+            "-",
+            "--",
+            "/",
+            "-p",
+            "-u",
+            "é",
+            "日本",
+            "\u{202e}",
+            "{",
+            "}",
+            "token",
+            "KEY",
+            "Authorization",
+            "Bearer ",
+            "eyJhbGciOiJI12",
+            "mysql",
+            "curl",
+            "sh",
+            "-c",
+            "|",
+            "echo ",
+            "chpasswd",
+            "net",
+            "user",
+            "\n",
+            "hooks.slack.com/services/",
+            "rtmp://",
+            "BEGIN PRIVATE KEY-----",
+            ";",
+            "&",
+            "$",
+        ];
+        let masker = Masker::new(["é"]);
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..5_000 {
+            let mut words: Vec<String> = (0..random.usize(1..6))
+                .map(|_| (0..random.usize(0..8)).map(|_| PIECES[random.usize(..PIECES.len())]).collect())
+                .collect();
+            let (before, count) = (words.clone(), words.len());
+            let found = masker.mask(&mut words);
+            assert_eq!(words.len(), count);
+            assert!(found == words.iter().any(|word| word.contains(MASK)), "{before:?} {words:?}");
+        }
+    }
+
     #[test]
     fn a_path_is_not_part_of_a_programs_name() {
         assert_eq!(program_name("/usr/bin/mysql"), "mysql");
