@@ -106,7 +106,7 @@ impl What {
 const HEAD: &str = "# Benchmarks
 
 Every table is made by the command above it, in one run with what it is compared with. Compare ratios, not absolute
-times: those belong to the machine.
+times: those belong to the machine. `cargo xtask bench history`, `agent` and `page` put their tables below.
 ";
 
 /// The document with the section under this heading replaced, or added at the end.

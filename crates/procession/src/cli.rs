@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{completion, export, import, key, serve, sign_in, store, swarm};
+use crate::{backup, completion, export, import, key, serve, sign_in, store, swarm};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -45,6 +45,8 @@ pub(crate) enum Task {
     Import(import::Options),
     /// Write the history out as JSON lines or CSV
     Export(export::Options),
+    /// Copy the store while it is used
+    Backup(backup::Options),
     /// Figures and checks of the store
     Store(store::Options),
     /// Simulate many agents, to see how a server holds

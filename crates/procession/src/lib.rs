@@ -1,5 +1,6 @@
 //! The commands of `procession`, a file each. A library, so that benches and tests reach the made populations of `swarm`.
 
+mod backup;
 mod cli;
 mod completion;
 mod data_folder;
@@ -46,6 +47,7 @@ fn dispatch(task: Task) -> Result<(), Failure> {
         Task::SignIn(options) => sign_in::run(&options),
         Task::Import(options) => import::run(&options),
         Task::Export(options) => export::run(&options),
+        Task::Backup(options) => backup::run(&options),
         Task::Store(options) => store::run(options),
         Task::Swarm(options) => swarm::run(&options),
         Task::Completion(options) => completion::run(&options),

@@ -4,14 +4,16 @@
 //! one way in and it is always tried.
 
 mod local_agent;
+pub(crate) mod retention;
 mod welcome;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use procession_server::{Server, ServerConfig, TlsFiles};
-use procession_store::Catalog;
+use procession_store::{Catalog, Retention};
 use tokio::sync::watch;
 
 use crate::data_folder;
@@ -56,6 +58,8 @@ pub(crate) struct Options {
     /// Private key in PEM
     #[arg(long, env = "PROCESSION_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    retention: retention::Options,
     /// Serve the page from a folder instead of from inside the binary, for work on it
     #[arg(long, value_name = "DIR")]
     page: Option<PathBuf>,
@@ -66,6 +70,7 @@ struct Plan {
     folder: PathBuf,
     server: ServerConfig,
     local_agent: Option<Duration>,
+    retention: Retention,
 }
 
 /// Serves until it is asked to end, then answers what is under way and writes everything down.
@@ -108,11 +113,14 @@ async fn serve(plan: Plan) -> Result<(), Failure> {
         asked_to_end().await;
         std::process::exit(1);
     });
+    let retiring = tokio::spawn(retention::keep_to(Arc::clone(&store.history), plan.retention, ended.clone()));
     let mut until = ended;
     let served = server.run(async move { drop(until.changed().await) }).await;
     if let Some(local) = local {
         local.finish().await;
     }
+    // It ends with the watch; a panic of it was logged.
+    retiring.await.ok();
     served.map_err(Failure::failed)
 }
 
@@ -144,6 +152,7 @@ impl Plan {
             (None, Err(error)) => return Err(Failure::usage(format!("the setting serve.interval: {error}"))),
         };
         local_agent::check(interval)?;
-        Ok(Self { folder, server, local_agent: watches.then_some(interval) })
+        let retention = options.retention.with(&settings.keep)?;
+        Ok(Self { folder, server, local_agent: watches.then_some(interval), retention })
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::logs;
+use crate::serve::retention;
 
 /// The most bytes of a settings file: it is read by hand, so a larger one is another file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -20,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) log: Option<String>,
     pub(crate) log_format: Option<logs::Format>,
     pub(crate) serve: Serve,
+    pub(crate) keep: retention::Settings,
 }
 
 /// What `serve` does.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use procession_store::{History, OpenOptions, SqliteCatalog, SqliteStore};
+use procession_store::{History, OpenOptions, SqliteCatalog, SqliteStore, StoreError};
 
 use crate::failure::Failure;
 
@@ -22,15 +22,19 @@ impl Store {
 
 /// The whole store, for this process alone. Replays the journal.
 pub(crate) async fn open(folder: &Path) -> Result<Store, Failure> {
-    let options = OpenOptions::new(folder);
-    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&options)).await.map_err(Failure::failed)??;
-    let store = Arc::new(store);
-    Ok(Store { catalog: Arc::clone(&store), history: store })
+    open_as(folder, SqliteStore::open).await
 }
 
-/// The whole store, only to read.
+/// The whole store as it is now, only to read; a server may run on it.
 pub(crate) async fn open_to_read(folder: &Path) -> Result<Store, Failure> {
-    open(folder).await
+    open_as(folder, SqliteStore::open_to_read).await
+}
+
+async fn open_as(folder: &Path, open: fn(&OpenOptions) -> Result<SqliteStore, StoreError>) -> Result<Store, Failure> {
+    let options = OpenOptions::new(folder);
+    let store = tokio::task::spawn_blocking(move || open(&options)).await.map_err(Failure::failed)??;
+    let store = Arc::new(store);
+    Ok(Store { catalog: Arc::clone(&store), history: store })
 }
 
 /// Keys and sessions alone; a server may run on the store.

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use procession_store::{History, Stats};
+use procession_store::{History, LevelStats, Stats};
 
 use crate::data_folder;
 use crate::failure::Failure;
@@ -80,8 +80,20 @@ struct Figures {
     block_bytes: u64,
     dictionary_bytes: u64,
     rollup_bytes: u64,
+    levels: Vec<LevelFigures>,
+    disk_free_bytes: Option<u64>,
+    disk_lasts_days: Option<u64>,
     oldest: Option<String>,
     newest: Option<String>,
+}
+
+/// What one level holds and costs.
+#[derive(serde::Serialize)]
+struct LevelFigures {
+    step_seconds: u64,
+    blocks: u64,
+    bytes: u64,
+    bytes_a_day: u64,
 }
 
 impl Figures {
@@ -97,6 +109,9 @@ impl Figures {
             block_bytes: stats.block_bytes,
             dictionary_bytes: stats.dictionary_bytes,
             rollup_bytes: stats.rollup_bytes,
+            levels: stats.levels.iter().map(LevelFigures::of).collect(),
+            disk_free_bytes: stats.disk_free_bytes,
+            disk_lasts_days: stats.disk_lasts_days,
             oldest: stats.oldest.map(moment::write),
             newest: stats.newest.map(moment::write),
         }
@@ -109,9 +124,16 @@ impl Figures {
 
     /// A figure a line.
     fn as_lines(&self) -> String {
-        let json = serde_json::to_string_pretty(self).unwrap_or_default();
-        let fields = json.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once(": "));
-        fields.map(|(name, value)| format!("{:<18} {value}", name.trim_matches('"'))).collect::<Vec<_>>().join("\n")
+        let value = serde_json::to_value(self).unwrap_or_default();
+        let fields = value.as_object().into_iter().flatten();
+        fields.map(|(name, value)| format!("{name:<18} {value}")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl LevelFigures {
+    fn of(level: &LevelStats) -> Self {
+        let LevelStats { step_ms, blocks, bytes, bytes_a_day, .. } = *level;
+        Self { step_seconds: step_ms / 1_000, blocks, bytes, bytes_a_day }
     }
 }
 

@@ -144,3 +144,17 @@ fn csv_has_a_row_a_process_and_no_formulas() {
     assert_eq!((&rows[1][column("name")], &rows[1][column("user")]), ("'=HYPERLINK(\"x\")", "'=root()"));
     assert_eq!(&rows[0][column("memory_bytes")], "1");
 }
+
+#[test]
+fn a_backup_of_a_running_server_is_a_store_of_its_own() {
+    let data = Data::new();
+    assert!(import(&data, lines().as_bytes(), "in.jsonl").status.success());
+    let server = Server::start(&data);
+    let copy = Data::new();
+    run_ok(&["backup", "--data", data.str(), copy.str()]);
+    copy.verify();
+    assert_eq!(export(&copy, &[]), export(&data, &[]));
+    let again = run(&["backup", "--data", data.str(), copy.str()]);
+    assert_eq!(again.status.code(), Some(1), "a backup is never written over");
+    drop(server);
+}

@@ -1,13 +1,14 @@
 //! `kill -9` in mid-ingest: nothing that was acknowledged is lost, nothing is there twice, every checksum fits.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::api::Client;
-use crate::harness::{Data, Server};
+use crate::harness::{Data, Running, Server, procession};
 
 const HOSTS: u64 = 4;
 /// The longest list that is read at the end; every round stores far fewer.
@@ -105,4 +106,53 @@ fn upload(host: u64, second: u64) -> Value {
 fn time(second: u64) -> String {
     let (hours, minutes, seconds) = (second / 3_600 % 24, second / 60 % 60, second % 60);
     format!("2026-03-{:02}T{hours:02}:{minutes:02}:{seconds:02}Z", second / 86_400 + 1)
+}
+
+/// Frames of many agents, each a change against the one before it: what was acknowledged is there after the kill, and no
+/// more than was sent.
+#[test]
+fn acknowledged_frames_survive_kill_9() {
+    let data = Data::new();
+    let key = data.key("upload", &[]);
+    let (mut sent, mut acknowledged) = (0, 0);
+    for round in 0..5 {
+        let mut server = Server::start(&data);
+        let before = stored(&data);
+        let prefix = format!("round-{round}-");
+        let swarm = procession(&[
+            "swarm",
+            "--server",
+            &server.url,
+            "--key",
+            &key,
+            "--hosts",
+            "20",
+            "--processes",
+            "50",
+            "--interval",
+            "0s",
+            "--duration",
+            "60s",
+            "--host-prefix",
+            &prefix,
+        ]);
+        let swarm = { swarm }.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the swarm starts");
+        let mut swarm = Running(swarm);
+        while stored(&data) < before + 200 {
+            std::thread::yield_now();
+        }
+        server.kill();
+        let line = std::io::read_to_string(swarm.0.stdout.take().expect("piped")).expect("UTF-8");
+        let line: Value = serde_json::from_str(&line).expect("one line of JSON");
+        sent += line["sent"].as_u64().expect("a number");
+        acknowledged += line["acknowledged"].as_u64().expect("a number");
+        assert_eq!(line["refused"], json!(0), "{line}");
+        let stored = stored(&data);
+        assert!((acknowledged..=sent).contains(&stored), "{acknowledged} acknowledged, {stored} stored, {sent} sent");
+    }
+    data.verify();
+}
+
+fn stored(data: &Data) -> u64 {
+    data.stats()["snapshots"].as_u64().expect("a number")
 }

@@ -32,12 +32,22 @@ fn this_machine_and_a_second_one_are_watched() {
     let server = Server::start_with(&data, &["--interval", "1s"]);
     let client = Client::new(&server, &data);
     let key = data.key("upload", &["--host", "second-*"]);
-    let agent =
-        procession(&["agent", "--server", &server.url, "--key", &key, "--hostname", "second-1", "--interval", "1s"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the agent starts");
+    let agent = procession(&[
+        "agent",
+        "--server",
+        &server.url,
+        "--key",
+        &key,
+        "--hostname",
+        "second-1",
+        "--interval",
+        "1s",
+        "--no-spool",
+    ])
+    .stdout(Stdio::null())
+    .stderr(Stdio::null())
+    .spawn()
+    .expect("the agent starts");
     let agent = Running(agent);
     let second = wait_for_host(&client, "second-1");
     assert!(has_process(&second["processes"], u64::from(agent.0.id())), "the agent sees itself");
@@ -75,7 +85,7 @@ fn a_wrong_key_and_a_key_for_another_host_are_named() {
         (&*bound, "not for that host", "--hostname"),
         (&*reads, "not for uploads", "--purpose upload"),
     ] {
-        let arguments = ["agent", "--server", &server.url, "--key", key, "--hostname", "db-1", "--interval", "1s"];
+        let arguments = ["agent", "--server", &server.url, "--key", key, "--hostname", "db-1", "--no-spool"];
         let said = says(&arguments, word);
         assert!(said.contains(advice), "{said}");
     }
@@ -112,6 +122,8 @@ fn a_swarm_is_acknowledged() {
         assert!(line["sent"].as_u64() >= Some(50) && line["p99_ms"].as_f64() >= line["p50_ms"].as_f64(), "{line}");
         assert_eq!(line.get("first_trouble"), None, "{line}");
     }
-    drop(server);
+    // Figures and checks work beside a running server.
     assert_eq!(data.stats()["hosts"], 10);
+    data.verify();
+    drop(server);
 }
