@@ -297,7 +297,11 @@ impl Agent {
         };
         self.wish.worked = false;
         self.wish.wait_at_least = refusal.retry_after_ms.map(|ms| Duration::from_millis(ms.min(RETRY_AFTER_MS_MAX)));
-        self.problem(&format!("the server refuses this agent: {message}{hint}"));
+        if refusal.reason == RefusalReason::Busy {
+            tracing::info!("the server cannot take this agent now: {message}");
+        } else {
+            self.problem(&format!("the server refuses this agent: {message}{hint}"));
+        }
         if self.once {
             return Flow::End(Err(AgentError::Refused(message)));
         }

@@ -142,3 +142,68 @@ fn merge(losses: &mut Vec<Loss>, loss: Loss) {
         None => losses.push(loss),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use procession_codec::frame::decode;
+    use procession_probe::ProbeError;
+
+    use super::*;
+    use crate::outbox::Limits;
+
+    /// Snapshots at these times.
+    struct Times(std::vec::IntoIter<i64>);
+
+    impl Sampler for Times {
+        fn snapshot_into(&mut self, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
+            let ms = self.0.next().ok_or_else(|| ProbeError::List("no more".to_owned()))?;
+            *snapshot = Snapshot { time: Timestamp::from_ms(ms), ..Snapshot::default() };
+            Ok(())
+        }
+
+        fn facts(&self) -> Arc<HostFacts> {
+            Arc::default()
+        }
+    }
+
+    /// The losses told in the frames of snapshots at these times, with a tick every five seconds by the monotonic clock.
+    async fn losses(times: &[i64]) -> Vec<Vec<Loss>> {
+        let limits = Limits { bytes_max: 1 << 20, memory_bytes_max: 1 << 20 };
+        let outboxes = Outboxes::in_memory(String::new(), limits);
+        let mut watcher = Watcher::new(Box::new(Times(times.to_vec().into_iter())), outboxes, Vec::new());
+        for _ in times {
+            watcher.tick(Duration::from_secs(5), false);
+            tokio::time::advance(Duration::from_secs(5)).await;
+        }
+        let frames = std::iter::from_fn(|| watcher.outboxes.sending_mut().next());
+        frames.map(|message| decode(&message.frame).unwrap().losses).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_jumps_leaves_a_visible_gap_and_no_other_order() {
+        const DAYS: i64 = 3 * 86_400_000;
+        let jumped = losses(&[0, 5_000, DAYS, DAYS + 5_000, 20_000, 25_000]).await;
+        let missed = Loss {
+            kind: LossKind::Missed,
+            from: Timestamp::from_ms(5_000),
+            until: Timestamp::from_ms(DAYS),
+            count: None,
+        };
+        assert_eq!(jumped, [vec![], vec![], vec![missed], vec![], vec![], vec![]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn snapshots_that_were_due_are_counted() {
+        let limits = Limits { bytes_max: 1 << 20, memory_bytes_max: 1 << 20 };
+        let times = Times(vec![0, 30_000].into_iter());
+        let mut watcher = Watcher::new(Box::new(times), Outboxes::in_memory(String::new(), limits), Vec::new());
+        watcher.tick(Duration::from_secs(5), false);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        watcher.tick(Duration::from_secs(5), false);
+        watcher.tick(Duration::from_secs(5), false);
+        assert_eq!(watcher.failures, 1, "the third failed");
+        watcher.outboxes.sending_mut().next().unwrap();
+        let second = watcher.outboxes.sending_mut().next().unwrap();
+        assert_eq!(decode(&second.frame).unwrap().losses.first().and_then(|loss| loss.count), Some(5));
+    }
+}
