@@ -13,5 +13,5 @@ export const KEYS = [
 
 export default function Keys() {
   return html`<p class="quiet">Single letters work while the table or the time line has the keyboard.</p>
-    ${KEYS.map(([group, keys]) => html`<table><caption class="unseen">${group}</caption><tbody>${keys.map(([key, what], i) => html`<tr><th scope="row" class="key-group">${i ? '' : group}</th><td class="key-name">${key.split('  ').map((one) => html`<kbd>${one}</kbd> `)}</td><td>${what}</td></tr>`)}</tbody></table>`)}`;
+    ${KEYS.map(([group, keys]) => html`<table><caption class="unseen">${group}</caption><tbody>${keys.map(([key, what], i) => html`<tr>${i ? html`<td></td>` : html`<th scope="row" class="key-group">${group}</th>`}<td class="key-name">${key.split('  ').map((one) => html`<kbd>${one}</kbd> `)}</td><td>${what}</td></tr>`)}</tbody></table>`)}`;
 }

@@ -127,8 +127,20 @@ async function applyFilter(model, q, stillWanted) {
   if (!stillWanted()) return '';
   model.tree.filter = filter;
   look.highlights = filter?.highlights ?? [];
-  if (model.snapshot.hostname) model.changed();
+  if (model.snapshot.hostname) {
+    model.changed();
+    if (filter) showFirstMatch(model);
+  }
   return filter?.problem ?? '';
+}
+
+/** Ancestors of what was found may fill the whole grid; the first thing found is in sight all the same. @param {HostModel} model */
+function showFirstMatch({ grid, tree }) {
+  const first = tree.rows.findIndex((row) => tree.keep[row] === 2);
+  if (!grid || first < 0) return;
+  grid.render();
+  grid.scrollTo(first);
+  grid.render();
 }
 
 /** @param {{ model: HostModel }} props */

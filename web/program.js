@@ -11,7 +11,7 @@ const RUNS_MAX = 1000;
 const LANES_MAX = 60;
 const POINTS = 400;
 
-/** @typedef {{ hostname: string, pid: number, start_time: number | null, user: string | null, command_line: string | null, started_at_ms: number, ended_at_ms: number | null, exit_code: number | null, signal: number | null, cpu_time_us: number | null, peak_memory_bytes: number | null }} Run */
+/** @typedef {{ hostname: string, pid: number, start_time: number | null, user: string | null, command_line: string | null, started_at_ms: number, ended_at_ms: number | null, exit_code: number | null, signal: number | null, cpu_time_us: number | null, peak_memory_bytes: number | null, memory_bytes_max: number | null }} Run */
 
 export default function ProgramView() {
   const name = address.value.params.get('name') ?? '';
@@ -124,6 +124,6 @@ function RunTable({ runs, count }) {
   if (!list.length) return null;
   return html`<h2>Runs${count > list.length ? `, the newest ${list.length} of ${count}` : ''}</h2><table class="table"><thead><tr><th>Host</th><th class="end">PID</th><th>User</th><th>Started</th><th>Ended</th><th class="end">Ran for</th><th>How</th><th class="end">CPU</th><th class="end">Peak</th></tr></thead>
     <tbody>${list.map((run) => html`<tr key=${`${run.hostname} ${run.pid} ${run.start_time}`}><td>${visible(run.hostname, 60)}</td><td class="end"><a href=${runLink(run)}>${run.pid}</a></td><td>${visible(run.user, 40)}</td><td>${moment(run.started_at_ms, zone.value)}</td><td>${run.ended_at_ms === null ? 'running' : moment(run.ended_at_ms, zone.value)}</td>
-      <td class="end">${duration((run.ended_at_ms ?? now.peek()) - run.started_at_ms)}</td><td class=${run.exit_code || run.signal ? 'bad' : ''}>${ending(run)}</td><td class="end">${run.cpu_time_us == null ? '–' : duration(run.cpu_time_us / 1000)}</td><td class="end">${bytes(run.peak_memory_bytes)}</td></tr>`)}</tbody></table>`;
+      <td class="end">${duration((run.ended_at_ms ?? now.peek()) - run.started_at_ms)}</td><td class=${run.exit_code || run.signal ? 'bad' : ''}>${ending(run)}</td><td class="end">${run.cpu_time_us == null ? '–' : duration(run.cpu_time_us / 1000)}</td><td class="end">${bytes(run.peak_memory_bytes ?? run.memory_bytes_max)}</td></tr>`)}</tbody></table>`;
 }
 

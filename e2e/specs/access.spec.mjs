@@ -41,9 +41,9 @@ const VIEWS = /** @type {[string, () => string, string][]} */ ([
   ['host in the past', () => hostUrl(server, 'box', { at: String(Date.now() - 100_000) }), '.host[data-mode=past] .row:not([hidden])'],
   ['search without a match', () => hostUrl(server, 'box', { q: 'nothing-like-it' }), '.problem'],
   ['unknown host', () => hostUrl(server, 'nobody'), '.problem[role=alert]'],
-  ['add a host', () => `${server.url}/keys`, 'main h1'],
-  ['program', () => `${server.url}/program?name=worker-one`, 'main h1'],
-  ['compare', () => `${server.url}/compare`, 'main h1'],
+  ['add a host', () => `${server.url}/keys`, 'text=Start an agent'],
+  ['program', () => `${server.url}/program?name=worker-one`, '.program h1'],
+  ['compare', () => `${server.url}/compare`, '.compare-form'],
 ]);
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {

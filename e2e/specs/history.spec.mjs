@@ -1,0 +1,81 @@
+// Questions about the past: who did this, when did it run, what changed, where is it running.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { TestServer, hostUrl, signedIn, startBrowser, visit } from '../harness.mjs';
+import { smallTree, snapshot } from '../samples.mjs';
+
+const server = new TestServer();
+/** @type {import('playwright-core').Browser} */
+let browser;
+/** @type {import('playwright-core').Page} */
+let page;
+/** @type {string[]} */
+let trouble;
+const STEP_MS = 20_000;
+const COUNT = 40;
+const first = Math.floor(Date.now() / 1000) * 1000 - COUNT * STEP_MS;
+
+before(async () => {
+  await server.start(['--no-local-agent']);
+  const key = await server.uploadKey();
+  for (let i = 0; i < COUNT; i++) {
+    const time = new Date(first + i * STEP_MS);
+    const job = i >= 10 && i < 20 ? [{ pid: 700, name: 'batch-job', cpu: 350, memory: '800MB', parent_pid: 40, user: 'ann', command_line: 'batch-job --all', start_time: new Date(first + 10 * STEP_MS - 5000).toISOString() }] : [];
+    const again = i >= 30 ? [{ pid: 720, name: 'batch-job', cpu: 20, memory: '100MB', parent_pid: 40, user: 'ann', command_line: 'batch-job --rest', start_time: new Date(first + 30 * STEP_MS - 5000).toISOString() }] : [];
+    await server.upload(key, snapshot('box', time, [...smallTree(2), ...job, ...again]));
+  }
+  await server.upload(key, snapshot('other', new Date(), [...smallTree(2), { pid: 800, name: 'only-there', cpu: 1, memory: '5MB', parent_pid: 1, user: 'bob', command_line: 'only-there' }]));
+  browser = await startBrowser();
+  ({ page, trouble } = await signedIn(browser, server));
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+test('who did this: the job stands first, by process, program, user and subtree, with its life one click away', async () => {
+  await visit(page, hostUrl(server, 'box', { range: '15m' }));
+  await page.locator('.plot canvas').first().waitFor();
+  await page.getByRole('button', { name: 'Who did this?' }).click();
+  await page.locator('.icicle .box', { hasText: 'batch-job' }).first().waitFor();
+  const top = page.locator('.who-table tbody tr').first();
+  for (const [group, name] of /** @type {[string, string][]} */ ([['Processes', 'batch-job'], ['Programs', 'batch-job'], ['Users', 'ann']])) {
+    await page.locator('dialog').getByRole('button', { name: group, exact: true }).click();
+    await top.locator('td', { hasText: name }).first().waitFor();
+  }
+  await page.locator('dialog').getByRole('button', { name: 'Processes', exact: true }).click();
+  await page.locator('.who-table .plain', { hasText: 'batch-job' }).first().click();
+  await page.locator('.pane h2').waitFor();
+  await page.locator('.pane .life canvas').first().waitFor();
+});
+
+test('the program view has each run, its gap and how long it ran', async () => {
+  await visit(page, `${server.url}/program?name=batch-job&host=box&range=1h`);
+  await page.locator('.gantt .run').nth(1).waitFor();
+  assert.equal(await page.locator('.gantt .run').count(), 2);
+  await page.getByText('2 runs').first().waitFor();
+  await page.locator('.program .plot canvas').first().waitFor();
+  await page.locator('.table a', { hasText: '700' }).click();
+  await page.locator('.host[data-mode=past]').waitFor();
+  await page.locator('.pane h2', { hasText: 'batch-job' }).waitFor();
+});
+
+test('comparing two moments and two hosts', async () => {
+  await visit(page, `${server.url}/compare?name=box&from=${first + 5 * STEP_MS}&to=${first + 15 * STEP_MS}`);
+  await page.locator('tr', { hasText: 'batch-job' }).first().waitFor();
+  await page.getByText('Began (1)').waitFor();
+  await visit(page, `${server.url}/compare?name=box&other=other`);
+  await page.locator('tr', { hasText: 'only-there' }).first().waitFor();
+});
+
+test('a search on the fleet finds live processes of all hosts', async () => {
+  await visit(page, `${server.url}/`);
+  await page.locator('#search').fill('only-th');
+  await page.locator('.found a', { hasText: 'only-there' }).click();
+  await page.locator('.pane h2', { hasText: 'only-there' }).waitFor();
+});
+
+test('nothing went wrong in the browser', () => {
+  assert.deepEqual(trouble, []);
+});
