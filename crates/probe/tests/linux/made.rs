@@ -126,3 +126,12 @@ pub(crate) fn pids(snapshot: &Snapshot) -> Vec<u32> {
 pub(crate) fn exists(path: &str) -> bool {
     Path::new(path).exists()
 }
+
+/// Held by tests that make pids come again and by those that such pids confuse, also across programs of tests: a pid that is
+/// used twice within some milliseconds is a life that cannot be told from another.
+pub(crate) fn pids_alone() -> fs::File {
+    let path = std::env::temp_dir().join("procession-pids.lock");
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).unwrap();
+    file.lock().unwrap();
+    file
+}
