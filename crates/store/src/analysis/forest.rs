@@ -1,7 +1,7 @@
 //! Who started whom, over a range: lives and brief processes as one forest.
 //!
-//! A pid may be used again within the range, so a parent is found by pid and time: of those with that pid, the one that
-//! started last before the child did. What nobody is found for is a root.
+//! A pid may be used again within the range, so a parent is found by pid and time: of those with that pid that were
+//! not gone when the child began, the one that started last. What nobody is found for is a root.
 
 use std::collections::HashMap;
 
@@ -25,17 +25,11 @@ impl Forest {
         let candidates = Candidates::of(lives);
         let of_life = |(index, life): (usize, &Life)| {
             let began = began_of_life(life);
-            candidates.parent(life.parent_pid, life.description().identity, began, index)
+            candidates.parent(life.parent, life.description().identity, began, index)
         };
         let count = lives.lives.len();
         let of_leaf = |(index, leaf): (usize, &Leaf)| {
-            let parent = leaf.parent?;
-            match parent.start {
-                Some(_) => candidates.exactly(parent),
-                None => {
-                    candidates.parent(Some(parent.pid), leaf.description.identity, began_of_leaf(leaf), count + index)
-                }
-            }
+            candidates.parent(leaf.parent, leaf.description.identity, began_of_leaf(leaf), count + index)
         };
         let parents = lives.lives.iter().enumerate().map(of_life);
         let parents = parents.chain(lives.leaves.iter().enumerate().map(of_leaf)).collect();
@@ -51,39 +45,43 @@ fn began_of_leaf(leaf: &Leaf) -> Timestamp {
     leaf.description.identity.start.unwrap_or(leaf.first)
 }
 
-/// Who may be a parent, by pid: when it began, and its node; by time.
+/// Who may be a parent.
 struct Candidates {
-    by_pid: HashMap<u32, Vec<(Timestamp, usize)>>,
+    by_pid: HashMap<u32, Vec<Candidate>>,
     by_identity: HashMap<Identity, usize>,
 }
+
+/// When one with a pid began and was known to be gone, and its node; in this order.
+type Candidate = (Timestamp, usize, Timestamp);
 
 impl Candidates {
     fn of(lives: &Lives) -> Self {
         let count = lives.lives.len();
-        let mut by_pid: HashMap<u32, Vec<(Timestamp, usize)>> = HashMap::new();
+        let mut by_pid: HashMap<u32, Vec<Candidate>> = HashMap::new();
         let mut by_identity = HashMap::new();
         for (index, life) in lives.lives.iter().enumerate() {
             let identity = life.description().identity;
-            by_pid.entry(identity.pid).or_default().push((began_of_life(life), index));
+            by_pid.entry(identity.pid).or_default().push((began_of_life(life), index, life.gone()));
             by_identity.insert(identity, index);
         }
         for (index, leaf) in lives.leaves.iter().enumerate().filter(|(_, leaf)| leaf.count == 1 && leaf.end.is_some()) {
             let identity = leaf.description.identity;
-            by_pid.entry(identity.pid).or_default().push((began_of_leaf(leaf), count + index));
+            by_pid.entry(identity.pid).or_default().push((began_of_leaf(leaf), count + index, leaf.time));
         }
         by_pid.values_mut().for_each(|nodes| nodes.sort_unstable());
         Self { by_pid, by_identity }
     }
 
-    fn exactly(&self, identity: Identity) -> Option<usize> {
-        self.by_identity.get(&identity).copied()
-    }
-
-    fn parent(&self, pid: Option<u32>, child: Identity, began: Timestamp, node: usize) -> Option<usize> {
-        let nodes = self.by_pid.get(&pid?)?;
+    fn parent(&self, parent: Option<Identity>, child: Identity, began: Timestamp, node: usize) -> Option<usize> {
+        let parent = parent?;
+        if parent.start.is_some() {
+            return self.by_identity.get(&parent).copied().filter(|parent| *parent != node);
+        }
+        let nodes = self.by_pid.get(&parent.pid)?;
         // Without starts, all that was there from the first snapshot on began at the same time.
         let latest = began.plus_ms(if child.start.is_some() { CLOCK_SLACK_MS } else { 0 });
-        let before = nodes.partition_point(|(start, _)| *start <= latest);
-        nodes[..before].iter().rev().map(|(_, parent)| *parent).find(|parent| *parent != node)
+        let before = &nodes[..nodes.partition_point(|(start, ..)| *start <= latest)];
+        let parent = before.iter().rev().find(|(_, parent, gone)| *parent != node && *gone >= began);
+        parent.map(|(_, parent, _)| *parent)
     }
 }

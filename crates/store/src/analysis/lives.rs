@@ -12,6 +12,9 @@ use super::piece::{Leaf, Part, Piece, Wanted};
 use crate::Run;
 use crate::rollup::Cell;
 
+/// Where no end tells, a process may have had children for so long after it was last seen.
+pub(crate) const UNTOLD_MS: i64 = 60_000;
+
 /// Everything that ran, in the pieces gone through.
 #[derive(Debug, Default)]
 pub(crate) struct Lives {
@@ -39,7 +42,7 @@ pub(crate) struct Life {
     is_whole: bool,
     end: Option<(End, Timestamp)>,
     /// Its parent when it was first seen.
-    pub(crate) parent_pid: Option<u32>,
+    pub(crate) parent: Option<Identity>,
     /// Under which names; never empty.
     pub(crate) spans: Vec<LifeSpan>,
     /// The span that was seen last.
@@ -81,7 +84,7 @@ impl Lives {
                 last: seen.last,
                 is_whole: seen.is_whole,
                 end: None,
-                parent_pid: part.description.parent_pid,
+                parent: part.parent,
                 spans: Vec::new(),
                 newest: 0,
             });
@@ -114,7 +117,7 @@ impl Life {
     fn add(&mut self, part: Part, first: Timestamp, last: Timestamp, is_whole: bool) -> usize {
         let is_newest = self.spans.is_empty() || last >= self.last;
         if first < self.first {
-            (self.first, self.is_whole, self.parent_pid) = (first, is_whole, part.description.parent_pid);
+            (self.first, self.is_whole, self.parent) = (first, is_whole, part.parent);
         }
         self.last = self.last.max(last);
         let Part { description, cell, .. } = part;
@@ -163,6 +166,11 @@ impl Life {
         let (end, told) = self.end?;
         let total = end.cpu_time_us.filter(|_| self.is_whole)?.saturating_mul(10);
         Some((total.saturating_sub(self.cell().cpu_tenths), told))
+    }
+
+    /// When it was known to be gone: told by its end, or else some time after it was last seen.
+    pub(crate) fn gone(&self) -> Timestamp {
+        self.end.map_or(self.last.plus_ms(UNTOLD_MS), |(_, told)| told)
     }
 
     /// How it ended.

@@ -21,6 +21,8 @@ mod series;
 mod service;
 mod top;
 
+pub(crate) use lives::UNTOLD_MS;
+
 use async_trait::async_trait;
 use procession_model::Identity;
 

@@ -34,6 +34,8 @@ pub(crate) struct Part {
     /// The row's index in its block or rollup.
     pub(crate) row: usize,
     pub(crate) description: Arc<Description>,
+    /// The parent; its start only where a rollup knows it.
+    pub(crate) parent: Option<Identity>,
     /// The first and last snapshot of the piece that have it, and the one before the first; absent if only its end is here.
     pub(crate) seen: Option<SeenSpan>,
     /// How it ended, and the snapshot that told of it, if that is in the piece.
@@ -145,7 +147,8 @@ pub(crate) fn raw_parts(raw: &RawPiece, wanted: Wanted<'_>) -> Vec<Part> {
         }
         let seen = (!frames.is_empty()).then(|| raw_seen(raw, row.description.identity, &frames));
         let cell = raw.cell(index, &frames);
-        parts.push(Part { row: index, description: Arc::clone(&row.description), seen, end, cell });
+        let parent = row.description.parent_pid.map(|pid| Identity { pid, start: None });
+        parts.push(Part { row: index, description: Arc::clone(&row.description), parent, seen, end, cell });
     }
     parts
 }
@@ -213,7 +216,8 @@ impl RolledPiece {
                 is_whole: row.is_whole && row.first >= first.first,
             });
             if seen.is_some() || end.is_some() {
-                parts.push(Part { row: index, description: Arc::clone(&row.description), seen, end, cell });
+                let (description, parent) = (Arc::clone(&row.description), row.parent);
+                parts.push(Part { row: index, description, parent, seen, end, cell });
             }
         }
         parts

@@ -65,6 +65,12 @@ impl RawPiece {
         }
     }
 
+    /// This, taken to follow a snapshot directly, whatever was between them.
+    pub(crate) fn following(mut self, snapshot: Timestamp) -> Self {
+        self.previous.fill(Some(snapshot));
+        self
+    }
+
     /// When a frame of the window was taken.
     pub(crate) fn time(&self, frame: u32) -> Timestamp {
         self.source.timeline().times.get(frame as usize).copied().unwrap_or_default()

@@ -184,7 +184,11 @@ impl<S: Segments> Engine<S> {
         for time in times {
             let one = Range { start: Some(time), end: Some(time.plus_ms(1)) };
             let gathered = plan::gather(self, host, one, Level::Raw, Filter::default())?;
-            pieces.extend(gathered.into_iter().flat_map(|gathered| gathered.pieces));
+            // A pid without a start counts as the same process at both ends, though it may have been away meanwhile.
+            pieces.extend(gathered.into_iter().flat_map(|gathered| gathered.pieces).map(|piece| match piece {
+                Piece::Raw(raw) => Piece::Raw(raw.following(times[0])),
+                rolled @ Piece::Rolled(_) => rolled,
+            }));
         }
         Ok(Some(pieces))
     }

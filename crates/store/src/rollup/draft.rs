@@ -31,6 +31,7 @@ pub(super) struct DraftLife {
 /// A process under one name and user. Without cells only its end is known.
 pub(super) struct DraftRow {
     pub(super) description: Arc<Description>,
+    pub(super) parent: Option<Identity>,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     pub(super) previous: Option<Timestamp>,
@@ -151,6 +152,7 @@ impl Draft {
             let told = part.end.map_or(piece.first_time(), |(_, told)| told);
             self.add_row(
                 DraftRow {
+                    parent: part.parent,
                     description: part.description,
                     first: part.seen.map_or(told, |seen| seen.first),
                     last: part.seen.map_or(told, |seen| seen.last),
@@ -236,6 +238,7 @@ impl DraftRow {
     fn of(row: &Row) -> Self {
         Self {
             description: Arc::clone(&row.description),
+            parent: row.parent,
             first: row.first,
             last: row.last,
             previous: row.previous,
@@ -250,7 +253,7 @@ impl DraftRow {
             return;
         }
         if other.first < self.first {
-            self.description = other.description;
+            (self.description, self.parent) = (other.description, other.parent);
             (self.first, self.previous, self.is_whole) = (other.first, other.previous, other.is_whole);
         }
         self.last = self.last.max(other.last);

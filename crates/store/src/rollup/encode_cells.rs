@@ -1,6 +1,5 @@
 //! What processes did in each step: of rows one after the other, and of what is folded.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use procession_codec::DecodeError;
@@ -9,6 +8,7 @@ use procession_model::{Identity, Timestamp};
 
 use super::columns::{from_optional, get_count, get_one, get_sparse, go, optional, put_sparse, unzigzag, way, zigzag};
 use super::encode::{Strings, optional_string, string};
+use super::encode_rows::Parents;
 use super::{Cell, Folded, FoldedKey, Rollup, Row, Step};
 
 /// The most folded entries of a rollup.
@@ -117,14 +117,7 @@ fn get_placed(
 pub(super) fn put_folded(columns: &mut ColumnWriter, strings: &mut Strings, rollup: &Rollup) {
     let folded = &rollup.folded;
     columns.put(&[folded.len() as u64]);
-    let mut rows: HashMap<Identity, u64> = HashMap::new();
-    for (row, index) in rollup.rows.iter().zip(0..) {
-        rows.entry(row.description.identity).or_insert(index);
-    }
-    let parent = |key: &FoldedKey| match key.parent {
-        None => 0,
-        Some(parent) => rows.get(&parent).map_or(2 + (u64::from(parent.pid) << 1), |row| 1 + (row << 1)),
-    };
+    let parents = Parents::of(&rollup.rows);
     let start = |folded: &Folded| Rollup::start_of(rollup.step_ms, rollup.steps[folded.step].number);
     let mut before = 0;
     let steps = folded.iter().map(|folded| {
@@ -140,7 +133,7 @@ pub(super) fn put_folded(columns: &mut ColumnWriter, strings: &mut Strings, roll
     let mut put = |value: &dyn Fn(&Folded) -> u64| {
         columns.put(&folded.iter().map(value).collect::<Vec<_>>());
     };
-    put(&|folded| parent(&folded.key));
+    put(&|folded| parents.number(folded.key.parent));
     put(&|folded| u64::from(folded.key.began_before));
     put(&|folded| folded.count);
     put(&|folded| zigzag(folded.first.since_ms(start(folded))));
@@ -186,6 +179,7 @@ pub(super) fn get_folded(
     let mut get = || columns.get(count);
     let (distances, names, users, parents, began_before) = (get()?, get()?, get()?, get()?, get()?);
     let (counts, firsts, lasts, alive, extra) = (get()?, get()?, get()?, get()?, get()?);
+    let identities: Vec<Identity> = rows.iter().map(|row| row.description.identity).collect();
     let cells = get_placed(columns, &[EMPTY], &vec![(0, true); count])?;
     let mut folded = Vec::with_capacity(count);
     let mut step = 0_usize;
@@ -196,7 +190,7 @@ pub(super) fn get_folded(
         let key = FoldedKey {
             name: string(strings, names[index])?,
             user: optional_string(strings, users[index])?,
-            parent: parent(parents[index], rows)?,
+            parent: Parents::parent(parents[index], &identities)?,
             began_before: began_before[index] != 0,
         };
         let last = first.plus_ms(unzigzag(lasts[index]));
@@ -204,16 +198,4 @@ pub(super) fn get_folded(
         folded.push(Folded { step, key, count, first, last, alive_ms, cell, extra_tenths });
     }
     Ok(folded)
-}
-
-fn parent(number: u64, rows: &[Row]) -> Result<Option<Identity>, DecodeError> {
-    const INVALID: DecodeError = DecodeError::Invalid("the parent of a folded entry");
-    match number {
-        0 => Ok(None),
-        row if row % 2 == 1 => {
-            let row = usize::try_from(row >> 1).ok().and_then(|row| rows.get(row)).ok_or(INVALID)?;
-            Ok(Some(row.description.identity))
-        }
-        pid => Ok(Some(Identity { pid: u32::try_from((pid >> 1) - 1).map_err(|_| INVALID)?, start: None })),
-    }
 }

@@ -1,5 +1,6 @@
 //! The rows of a rollup: which processes, and when.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use procession_codec::DecodeError;
@@ -34,7 +35,8 @@ pub(super) fn put_rows(columns: &mut ColumnWriter, strings: &mut Strings, rollup
         way(from, before)
     });
     columns.put(&starts.collect::<Vec<_>>());
-    put_ways(columns, rows, |row| optional(row.description.parent_pid.map(u64::from)));
+    let numbers = Parents::of(rows);
+    put_ways(columns, rows, |row| numbers.number(row.parent));
     let names: Vec<u64> = rows.iter().map(|row| strings.number(&row.description.name)).collect();
     let users: Vec<u64> = rows.iter().map(|row| strings.optional(row.description.user.as_ref())).collect();
     columns.put(&names);
@@ -47,6 +49,36 @@ pub(super) fn put_rows(columns: &mut ColumnWriter, strings: &mut Strings, rollup
     };
     put_sparse(columns, &rows.iter().map(previous).collect::<Vec<_>>());
     put_ends(columns, rows);
+}
+
+/// Parents as numbers: 0 for none, odd for a row, even for a pid.
+pub(super) struct Parents(HashMap<Identity, u64>);
+
+impl Parents {
+    pub(super) fn of(rows: &[Row]) -> Self {
+        let mut numbers = HashMap::new();
+        for (row, index) in rows.iter().zip(0..) {
+            numbers.entry(row.description.identity).or_insert(index);
+        }
+        Self(numbers)
+    }
+
+    pub(super) fn number(&self, parent: Option<Identity>) -> u64 {
+        let Some(parent) = parent else { return 0 };
+        self.0.get(&parent).map_or(2 + (u64::from(parent.pid) << 1), |row| 1 + (row << 1))
+    }
+
+    pub(super) fn parent(number: u64, identities: &[Identity]) -> Result<Option<Identity>, DecodeError> {
+        const INVALID: DecodeError = DecodeError::Invalid("a parent");
+        match number {
+            0 => Ok(None),
+            row if row % 2 == 1 => {
+                let row = usize::try_from(row >> 1).ok().and_then(|row| identities.get(row));
+                row.copied().map(Some).ok_or(INVALID)
+            }
+            pid => Ok(Some(Identity { pid: u32::try_from((pid >> 1) - 1).map_err(|_| INVALID)?, start: None })),
+        }
+    }
 }
 
 fn put_ways(columns: &mut ColumnWriter, rows: &[Row], value: impl Fn(&Row) -> u64) {
@@ -103,19 +135,25 @@ pub(super) fn get_rows(
     let firsts = get_ways(columns, count)?;
     let lasts = get_sparse(columns, count)?;
     let previous = get_sparse(columns, count)?;
+    let identity = |index: usize| {
+        let start = (flags[index] & HAS_START != 0).then(|| Timestamp::from_ms(starts[index].cast_signed()));
+        Ok(Identity { pid: pid(pids[index])?, start })
+    };
+    let identities: Vec<Identity> = (0..count).map(identity).collect::<Result<_, _>>()?;
     let mut rows = Vec::with_capacity(count);
     for index in 0..count {
         let (flags, first) = (flags[index], Timestamp::from_ms(firsts[index].cast_signed()));
         if flags & !FLAGS != 0 {
             return Err(DecodeError::Invalid("the flags of a row"));
         }
-        let start = (flags & HAS_START != 0).then(|| Timestamp::from_ms(starts[index].cast_signed()));
-        let mut description = Description::new(pid(pids[index])?, string(strings, names[index])?);
-        description.identity = Identity { start, ..description.identity };
-        description.parent_pid = from_optional(parents[index]).map(pid).transpose()?;
+        let mut description = Description::new(identities[index].pid, string(strings, names[index])?);
+        description.identity = identities[index];
+        let parent = Parents::parent(parents[index], &identities)?;
+        description.parent_pid = parent.map(|parent| parent.pid);
         description.user = optional_string(strings, users[index])?;
         rows.push(Row {
             description: Arc::new(description),
+            parent,
             first,
             last: newest.plus_ms(unzigzag(lasts[index]).saturating_neg()),
             previous: from_optional(previous[index]).map(|way| first.plus_ms(unzigzag(way).saturating_neg())),

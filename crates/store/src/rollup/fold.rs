@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use procession_model::{Description, Identity, Timestamp};
 
+use crate::analysis::UNTOLD_MS;
+
 use super::draft::{Draft, DraftBrief, DraftLife, DraftRow, Sums};
 use super::{Cell, Folded, FoldedKey, Rollup, Row, Step};
 
@@ -20,7 +22,7 @@ impl Draft {
         let lives = std::mem::take(&mut self.lives);
         let brief = std::mem::take(&mut self.brief);
         for ((step, mut key), sums) in std::mem::take(&mut self.folded) {
-            key.parent = key.parent.map(|parent| ancestry.kept_of(parent));
+            key.parent = key.parent.and_then(|parent| ancestry.kept_of(parent));
             self.fold(step, key, sums);
         }
         for (index, brief) in brief.iter().enumerate() {
@@ -30,7 +32,7 @@ impl Draft {
         for (index, life) in lives.into_iter().enumerate() {
             let parent = ancestry.kept_above(index);
             if ancestry.is_kept[index] {
-                rows.extend(kept_rows(life, parent));
+                rows.extend(kept_rows(life, parent.or(ancestry.reported[index])));
             } else {
                 self.fold_life(&life, parent);
             }
@@ -126,7 +128,7 @@ struct DraftedRow {
 
 impl DraftedRow {
     fn into_row(self, numbers: &HashMap<i64, usize>) -> Row {
-        let DraftRow { description, first, last, previous, is_whole, cells } = self.row;
+        let DraftRow { description, parent, first, last, previous, is_whole, cells } = self.row;
         let place = |number: i64| numbers.get(&number).copied().unwrap_or(0);
         let first_step = cells.keys().next().map_or(0, |number| place(*number));
         let count = cells.keys().next_back().map_or(0, |number| place(*number) + 1 - first_step);
@@ -134,7 +136,7 @@ impl DraftedRow {
         for (number, cell) in cells {
             dense[place(number) - first_step] = cell;
         }
-        Row { description, first, last, previous, is_whole, end: self.end, first_step, cells: dense }
+        Row { description, parent, first, last, previous, is_whole, end: self.end, first_step, cells: dense }
     }
 }
 
@@ -152,6 +154,7 @@ fn kept_rows(life: DraftLife, parent: Option<Identity>) -> impl Iterator<Item = 
             executable: None,
             cgroup: None,
         });
+        row.parent = parent;
         DraftedRow { row, end: end.filter(|_| index == newest) }
     })
 }
@@ -174,8 +177,8 @@ struct Ancestry {
     lives: usize,
     is_kept: Vec<bool>,
     identities: Vec<Identity>,
-    /// The pid of the parent as it was reported first.
-    reported: Vec<Option<u32>>,
+    /// The parent as it was reported first; with a start only from an earlier rollup.
+    reported: Vec<Option<Identity>>,
     parents: Vec<Option<usize>>,
     by_identity: HashMap<Identity, usize>,
 }
@@ -184,69 +187,83 @@ impl Ancestry {
     fn of(draft: &Draft) -> Self {
         let first = draft.steps.values().map(|step| step.first).min().unwrap_or_default();
         let last = draft.steps.values().map(|step| step.last).max().unwrap_or_default();
-        let mut nodes: Vec<(Identity, Timestamp, Option<u32>)> = Vec::new();
+        let mut nodes: Vec<Node> = Vec::new();
         let mut is_kept = Vec::new();
         for life in &draft.lives {
             let began = life.identity.start.unwrap_or_else(|| life.first());
-            let parent = life.rows.iter().min_by_key(|row| row.first).and_then(|row| row.description.parent_pid);
-            nodes.push((life.identity, began, parent));
+            let parent = life.rows.iter().min_by_key(|row| row.first).and_then(|row| row.parent);
+            let gone = life.end.map_or(life.last().plus_ms(UNTOLD_MS), |(_, told)| told);
+            nodes.push(Node { identity: life.identity, began, gone, parent });
             is_kept.push(draft.is_kept(life, first, last));
         }
         for brief in &draft.brief {
             let identity = brief.description.identity;
-            nodes.push((identity, identity.start.unwrap_or(brief.time), brief.description.parent_pid));
+            let parent = brief.description.parent_pid.map(|pid| Identity { pid, start: None });
+            let began = identity.start.unwrap_or(brief.time);
+            nodes.push(Node { identity, began, gone: brief.time, parent });
             is_kept.push(false);
         }
         let by_identity =
-            nodes.iter().take(draft.lives.len()).enumerate().map(|(index, node)| (node.0, index)).collect();
-        let parents = parents_of(&nodes);
+            nodes.iter().take(draft.lives.len()).enumerate().map(|(index, node)| (node.identity, index)).collect();
+        let parents = parents_of(&nodes, &by_identity);
         Self {
             lives: draft.lives.len(),
             is_kept,
-            identities: nodes.iter().map(|node| node.0).collect(),
-            reported: nodes.iter().map(|node| node.2).collect(),
+            identities: nodes.iter().map(|node| node.identity).collect(),
+            reported: nodes.iter().map(|node| node.parent).collect(),
             parents,
             by_identity,
         }
     }
 
-    /// The nearest ancestor of a node that has rows, or the parent's pid as it was reported.
+    /// The nearest ancestor of a node that has rows.
     fn kept_above(&self, node: usize) -> Option<Identity> {
-        let mut reported = self.reported[node];
         let mut at = self.parents[node];
         for _ in 0..ANCESTORS_MAX {
             let Some(parent) = at else { break };
             if self.is_kept[parent] {
                 return Some(self.identities[parent]);
             }
-            reported = self.reported[parent];
             at = self.parents[parent];
         }
-        reported.map(|pid| Identity { pid, start: None })
+        None
     }
 
     /// The same for one whose parent is known by its identity.
-    fn kept_of(&self, parent: Identity) -> Identity {
+    fn kept_of(&self, parent: Identity) -> Option<Identity> {
         match self.by_identity.get(&parent) {
-            Some(index) if !self.is_kept[*index] => self.kept_above(*index).unwrap_or(parent),
-            _ => parent,
+            Some(index) if !self.is_kept[*index] => self.kept_above(*index),
+            _ => Some(parent),
         }
     }
 }
 
-/// For each node (identity, when it began, its parent's pid) its parent: of those with that pid the one that began last
-/// before it did.
-fn parents_of(nodes: &[(Identity, Timestamp, Option<u32>)]) -> Vec<Option<usize>> {
+/// A node of the ancestry: who, when it began and was known to be gone, and its parent.
+struct Node {
+    identity: Identity,
+    began: Timestamp,
+    gone: Timestamp,
+    parent: Option<Identity>,
+}
+
+/// For each node its parent: where only the pid is known, of those with that pid that were not gone when it began, the one
+/// that began last.
+fn parents_of(nodes: &[Node], by_identity: &HashMap<Identity, usize>) -> Vec<Option<usize>> {
     let mut by_pid: BTreeMap<u32, Vec<(Timestamp, usize)>> = BTreeMap::new();
-    for (index, (identity, began, _)) in nodes.iter().enumerate() {
-        by_pid.entry(identity.pid).or_default().push((*began, index));
+    for (index, node) in nodes.iter().enumerate() {
+        by_pid.entry(node.identity.pid).or_default().push((node.began, index));
     }
     by_pid.values_mut().for_each(|nodes| nodes.sort_unstable());
-    let parent = |(index, (identity, began, parent)): (usize, &(Identity, Timestamp, Option<u32>))| {
-        let candidates = by_pid.get(&(*parent)?)?;
-        let latest = began.plus_ms(if identity.start.is_some() { CLOCK_SLACK_MS } else { 0 });
-        let before = candidates.partition_point(|(began, _)| *began <= latest);
-        candidates[..before].iter().rev().map(|(_, parent)| *parent).find(|parent| *parent != index)
+    let parent = |(index, node): (usize, &Node)| {
+        let parent = node.parent?;
+        if parent.start.is_some() {
+            return by_identity.get(&parent).copied().filter(|parent| *parent != index);
+        }
+        let candidates = by_pid.get(&parent.pid)?;
+        let latest = node.began.plus_ms(if node.identity.start.is_some() { CLOCK_SLACK_MS } else { 0 });
+        let before = &candidates[..candidates.partition_point(|(began, _)| *began <= latest)];
+        let mut candidates = before.iter().rev().map(|(_, parent)| *parent);
+        candidates.find(|parent| *parent != index && nodes[*parent].gone >= node.began)
     };
     nodes.iter().enumerate().map(parent).collect()
 }

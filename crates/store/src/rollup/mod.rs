@@ -1,7 +1,9 @@
 //! Rollups: a host's history in steps of a minute and of a quarter of an hour.
 //!
 //! They are made from sealed blocks and from nothing else, and say how far they have come, so they can be made late and
-//! again. What a step has is exact: integrals of CPU, sums, counts and maxima are those of its snapshots.
+//! again. What a step has is exact: integrals of CPU, sums, counts and maxima are those of its snapshots. Late snapshots have
+//! rollups of their own, which are added to the others; only what the end of a short-lived process tells beyond its samples is
+//! then too much by what the late ones have of it.
 
 mod cache;
 mod cell;

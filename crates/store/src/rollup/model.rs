@@ -67,8 +67,10 @@ pub(crate) struct Step {
 /// A process that is there in more than one step, or still there at the end.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
-    /// Identity, name, user and the first parent; no command line.
+    /// Identity, name, user and the parent's pid; no command line.
     pub(crate) description: Arc<Description>,
+    /// The nearest ancestor that has a row, going by who was the parent when it was first seen; else that parent's pid.
+    pub(crate) parent: Option<Identity>,
     /// The first snapshot that has it.
     pub(crate) first: Timestamp,
     /// The last snapshot that has it.
@@ -113,7 +115,7 @@ pub(crate) struct FoldedKey {
     pub(crate) name: Arc<str>,
     /// User.
     pub(crate) user: Option<Arc<str>>,
-    /// The nearest ancestor that has a row, else the parent's pid as it was reported.
+    /// The nearest ancestor that has a row.
     pub(crate) parent: Option<Identity>,
     /// Whether they were seen in an earlier step and this one only told of their end.
     pub(crate) began_before: bool,

@@ -9,14 +9,14 @@ use procession_model::{
 };
 
 /// splitmix64 (Steele, Lea, Flood 2014).
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -24,27 +24,27 @@ impl Random {
         (z ^ (z >> 31)) % limit
     }
 
-    pub fn one_in(&mut self, times: u64) -> bool {
+    pub(crate) fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 }
 
 /// How a history is made.
 #[derive(Clone, Copy)]
-pub struct Recipe {
-    pub seed: u64,
-    pub snapshots: usize,
-    pub interval_ms: i64,
+pub(crate) struct Recipe {
+    pub(crate) seed: u64,
+    pub(crate) snapshots: usize,
+    pub(crate) interval_ms: i64,
     /// Whether snapshots say how long their interval was.
-    pub is_measured: bool,
+    pub(crate) is_measured: bool,
     /// Whether processes have starts.
-    pub has_starts: bool,
+    pub(crate) has_starts: bool,
     /// One in so many snapshots comes late; 0 for none.
-    pub late_one_in: u64,
+    pub(crate) late_one_in: u64,
 }
 
 /// When histories begin: in the middle of a minute.
-pub const BEGIN: i64 = 1_700_000_017_300;
+pub(crate) const BEGIN: i64 = 1_700_000_017_300;
 
 const NAMES: [&str; 7] = ["postgres", "sh", "cc1", "ld", "nginx", "worker", "systemd"];
 const USERS: [Option<&str>; 4] = [Some("root"), Some("www"), Some("build"), None];
@@ -56,7 +56,7 @@ struct Live {
 }
 
 /// The snapshots in the order in which they are sent.
-pub fn snapshots(recipe: Recipe) -> Vec<Arc<Snapshot>> {
+pub(crate) fn snapshots(recipe: Recipe) -> Vec<Arc<Snapshot>> {
     let mut random = Random::new(recipe.seed);
     let mut live: Vec<Live> = Vec::new();
     let mut time = BEGIN;

@@ -9,13 +9,13 @@ use procession_store::analysis::{INTERVAL_MS_MAX, Measure};
 
 /// A snapshot, and the time it stands for.
 #[derive(Clone)]
-pub struct Weighed {
-    pub snapshot: Arc<Snapshot>,
-    pub weight_ms: u64,
+pub(crate) struct Weighed {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) weight_ms: u64,
 }
 
 /// Snapshots by their times.
-pub fn weighed(mut snapshots: Vec<Arc<Snapshot>>) -> Vec<Weighed> {
+pub(crate) fn weighed(mut snapshots: Vec<Arc<Snapshot>>) -> Vec<Weighed> {
     snapshots.sort_by_key(|snapshot| snapshot.time);
     let mut before: Option<Timestamp> = None;
     let mut all = Vec::new();
@@ -27,44 +27,45 @@ pub fn weighed(mut snapshots: Vec<Arc<Snapshot>>) -> Vec<Weighed> {
     all
 }
 
-pub fn within(all: &[Weighed], range: Range) -> Vec<Weighed> {
+pub(crate) fn within(all: &[Weighed], range: Range) -> Vec<Weighed> {
     all.iter().filter(|one| range.contains(one.snapshot.time)).cloned().collect()
 }
 
 /// Something that ran: a process, or brief ones.
 #[derive(Clone, Debug)]
-pub struct Ran {
-    pub identity: Identity,
-    pub count: u64,
-    pub is_brief: bool,
-    pub first: Timestamp,
-    pub last: Timestamp,
-    pub parent_pid: Option<u32>,
-    pub end: Option<End>,
+pub(crate) struct Ran {
+    pub(crate) identity: Identity,
+    pub(crate) count: u64,
+    pub(crate) is_brief: bool,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    pub(crate) parent_pid: Option<u32>,
+    pub(crate) end: Option<End>,
     /// CPU time beyond its samples, and when that was told.
-    pub extra: Option<(u64, Timestamp)>,
+    pub(crate) extra: Option<(u64, Timestamp)>,
     /// Newest name and user.
-    pub name: Arc<str>,
-    pub user: Option<Arc<str>>,
-    pub samples: Vec<SampleOf>,
+    pub(crate) name: Arc<str>,
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) samples: Vec<SampleOf>,
     is_whole: bool,
+    told: Option<Timestamp>,
 }
 
 /// One sample of it.
 #[derive(Clone, Debug)]
-pub struct SampleOf {
-    pub time: Timestamp,
-    pub name: Arc<str>,
-    pub user: Option<Arc<str>>,
-    pub cpu: Option<u64>,
-    pub weight_ms: u64,
-    pub memory: Option<u64>,
-    pub read: Option<u64>,
-    pub write: Option<u64>,
+pub(crate) struct SampleOf {
+    pub(crate) time: Timestamp,
+    pub(crate) name: Arc<str>,
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) cpu: Option<u64>,
+    pub(crate) weight_ms: u64,
+    pub(crate) memory: Option<u64>,
+    pub(crate) read: Option<u64>,
+    pub(crate) write: Option<u64>,
 }
 
 impl SampleOf {
-    pub fn cpu_tenths(&self) -> u64 {
+    pub(crate) fn cpu_tenths(&self) -> u64 {
         self.cpu.unwrap_or(0) * self.weight_ms
     }
 }
@@ -84,20 +85,21 @@ impl Ran {
             user: description.user.clone(),
             samples: Vec::new(),
             is_whole: false,
+            told: None,
         }
     }
 
-    pub fn began(&self) -> Timestamp {
+    pub(crate) fn began(&self) -> Timestamp {
         self.identity.start.unwrap_or(self.first)
     }
 
-    pub fn sampled_tenths(&self) -> u64 {
+    pub(crate) fn sampled_tenths(&self) -> u64 {
         self.samples.iter().map(SampleOf::cpu_tenths).sum()
     }
 }
 
 /// Everything that ran.
-pub fn ran(snapshots: &[Weighed]) -> Vec<Ran> {
+pub(crate) fn ran(snapshots: &[Weighed]) -> Vec<Ran> {
     let mut all: Vec<Ran> = Vec::new();
     let mut open: HashMap<Identity, usize> = HashMap::new();
     let mut before: BTreeSet<u32> = BTreeSet::new();
@@ -128,6 +130,7 @@ pub fn ran(snapshots: &[Weighed]) -> Vec<Ran> {
         for brief in &snapshot.brief {
             let mut one = Ran::new(&brief.description, time);
             (one.count, one.is_brief, one.end) = (u64::from(brief.count), true, Some(brief.end));
+            one.told = Some(time);
             one.extra = Some((brief.end.cpu_time_us.unwrap_or(0) * 10, time));
             all.push(one);
         }
@@ -138,7 +141,7 @@ pub fn ran(snapshots: &[Weighed]) -> Vec<Ran> {
 
 impl Ran {
     fn ended(&mut self, end: End, told: Timestamp) {
-        self.end = Some(end);
+        (self.end, self.told) = (Some(end), Some(told));
         if self.is_whole
             && let Some(total) = end.cpu_time_us
         {
@@ -164,7 +167,7 @@ impl Ran {
 }
 
 /// What is ranked, of everything together that `of` picks: each sample, and each thing for what only its end told.
-pub fn measure(
+pub(crate) fn measure(
     all: &[&Ran],
     snapshots: &[Weighed],
     by: Measure,
@@ -203,7 +206,7 @@ pub fn measure(
 }
 
 /// For each thing that ran, who started it.
-pub fn parents(all: &[Ran]) -> Vec<Option<usize>> {
+pub(crate) fn parents(all: &[Ran]) -> Vec<Option<usize>> {
     let parent = |child: usize| {
         let ran = &all[child];
         let slack = if ran.identity.start.is_some() { 1_000 } else { 0 };
@@ -212,6 +215,7 @@ pub fn parents(all: &[Ran]) -> Vec<Option<usize>> {
                 && Some(all[*other].identity.pid) == ran.parent_pid
                 && (!all[*other].is_brief || all[*other].count == 1)
                 && all[*other].began() <= ran.began().plus_ms(slack)
+                && all[*other].told.unwrap_or_else(|| all[*other].last.plus_ms(60_000)) >= ran.began()
         });
         candidates.max_by_key(|other| (all[*other].began(), all[*other].is_brief, *other))
     };

@@ -216,6 +216,10 @@ async fn rollups_answer_alike() {
         let snapshots = world.within(range);
         let all = oracle::ran(&snapshots);
         for by in [Measure::CpuTime, Measure::MemoryMean, Measure::Io, Measure::Read, Measure::Write] {
+            // What a late snapshot has of a folded process is not known to its end, which then tells of more than was left.
+            if recipe.late_one_in > 0 && by == Measure::CpuTime {
+                continue;
+            }
             for (group, is_user) in [(Group::Program, false), (Group::User, true)] {
                 let top = ask(&world, range, by, group).await;
                 assert_eq!(top.rollup_ms, 60_000);
@@ -230,7 +234,10 @@ async fn rollups_answer_alike() {
             for (key, value) in &kept {
                 assert_eq!(expected.get(key), Some(value), "{by:?} {key:?}");
             }
-            if let Some(expected) = expected_subtrees(&all, &snapshots, by) {
+            // Ends are not told to late snapshots, so who was there to start whom is known less well.
+            if recipe.late_one_in == 0
+                && let Some(expected) = expected_subtrees(&all, &snapshots, by)
+            {
                 let top = ask(&world, range, by, Group::Subtree).await;
                 for (key, value) in rows(&top, false) {
                     assert_eq!(expected.get(&key), Some(&value), "{by:?} {key:?}");

@@ -9,17 +9,17 @@ use crate::made::{self, Recipe};
 use crate::oracle::{self, Weighed};
 
 /// A store with a made history in it.
-pub struct World {
-    pub store: SqliteStore,
-    pub host: HostNumber,
+pub(crate) struct World {
+    pub(crate) store: SqliteStore,
+    pub(crate) host: HostNumber,
     /// All snapshots as the store gives them back.
-    pub snapshots: Vec<Weighed>,
+    pub(crate) snapshots: Vec<Weighed>,
     _directory: tempfile::TempDir,
 }
 
 impl World {
     /// `frames_max` is how long blocks are.
-    pub async fn new(recipe: Recipe, frames_max: usize) -> Self {
+    pub(crate) async fn new(recipe: Recipe, frames_max: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut options = OpenOptions::new(directory.path());
         options.seal = SealPolicy { frames_max, ..SealPolicy::default() };
@@ -40,18 +40,18 @@ impl World {
     }
 
     /// The part of the history in a range.
-    pub fn within(&self, range: Range) -> Vec<Weighed> {
+    pub(crate) fn within(&self, range: Range) -> Vec<Weighed> {
         oracle::within(&self.snapshots, range)
     }
 }
 
 /// A range of milliseconds after the beginning.
-pub fn after_begin(from: i64, until: i64) -> Range {
+pub(crate) fn after_begin(from: i64, until: i64) -> Range {
     Range { start: Some(Timestamp::from_ms(made::BEGIN + from)), end: Some(Timestamp::from_ms(made::BEGIN + until)) }
 }
 
 /// A range of whole minutes.
-pub fn minutes(from: i64, until: i64) -> Range {
+pub(crate) fn minutes(from: i64, until: i64) -> Range {
     let minute = |count: i64| Timestamp::from_ms((made::BEGIN / 60_000 + count) * 60_000);
     Range { start: Some(minute(from)), end: Some(minute(until)) }
 }
