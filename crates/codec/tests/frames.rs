@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use procession_codec::frame::{decode, encode};
 use procession_codec::{ApplyError, DecodeError, Frame, FrameKind, HostState};
-use procession_model::{Metric, Snapshot};
+use procession_model::{Description, HostMetric, Metric, Process, Sample, Snapshot};
 use proptest::prelude::*;
 use support::{Oracle, by_pid, steps};
 
@@ -113,4 +115,30 @@ fn newer_versions_are_named() {
 fn a_delta_needs_a_keyframe_first() {
     let frame = Frame::new(FrameKind::Delta, Default::default());
     assert_eq!(HostState::new().apply(&frame), Err(ApplyError::KeyframeNeeded));
+}
+
+/// What an ordinary second costs on the wire: 300 processes of which thirty did something, and the host's own counters.
+#[test]
+fn an_ordinary_frame_is_short() {
+    let process = |pid: u32, sample| Process { description: Arc::new(Description::new(pid, "worker")), sample };
+    let idle = Sample::default().with(Metric::Cpu, 0).with(Metric::Memory, 80 << 20).with(Metric::WriteBytes, 0);
+    let mut snapshot = Snapshot { processes: (1..=300).map(|pid| process(pid, idle)).collect(), ..Snapshot::default() };
+    let mut state = HostState::new();
+    state.advance(&snapshot).unwrap();
+    for (index, busy) in snapshot.processes.iter_mut().step_by(10).enumerate() {
+        let index = index as u64;
+        busy.sample = idle.with(Metric::Cpu, 40 + 97 * index);
+        if index % 2 == 0 {
+            busy.sample = busy.sample.with(Metric::Memory, (80 << 20) + index * 17 * 4_096);
+        }
+        if index % 3 == 0 {
+            busy.sample = busy.sample.with(Metric::WriteBytes, index * 12_288);
+        }
+    }
+    for metric in HostMetric::ALL {
+        snapshot.host = snapshot.host.with(metric, 1_000 * (1 + metric.index() as u64));
+    }
+    let bytes = bytes(&state.advance(&snapshot).unwrap());
+    assert!(bytes.len() <= 400, "{} bytes", bytes.len());
+    assert_eq!(bytes[1] & 2, 0, "not compressed");
 }
