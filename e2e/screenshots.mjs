@@ -82,6 +82,7 @@ try {
         const session = await context.newCDPSession(page);
         const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: QUALITY });
         writeFileSync(join(out, `${name}-${look}.webp`), Buffer.from(data, 'base64'));
+        if (name === 'host' && look === 'light') await page.screenshot({ path: join(out, 'host.png') });
         if (process.env['SCREENSHOTS_PNG']) await page.screenshot({ path: join(out, `${name}-${look}.png`) });
       } catch (error) {
         console.error(`${name}-${look}: ${error instanceof Error ? error.message.split('\n')[0] : error}`);

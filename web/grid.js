@@ -65,10 +65,7 @@ export class Grid {
     this.pool = [];
     /** @type {Row | null} */
     this.tabStop = null;
-    this.width = 0;
-    this.height = 0;
-    this.frame = 0;
-    this.pointerUntil = 0;
+    this.width = this.height = this.frame = this.pointerUntil = 0;
     this.sheet = new CSSStyleSheet();
     this.scroller = document.createElement('div');
     this.head = document.createElement('div');
@@ -483,7 +480,7 @@ export class Grid {
 
   /** @param {number} column */
   toColumn(column) {
-    this.active.column = column;
+    Object.assign(this.active, { column });
     this.focusActive();
     return true;
   }
