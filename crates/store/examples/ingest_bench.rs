@@ -14,7 +14,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use procession_codec::{HostState, frame};
 use procession_model::{Description, HostFacts, Identity, Metric, Process, Sample, Snapshot, Timestamp};
-use procession_store::{Append, Appended, FrameOrigin, History, OpenOptions, SqliteStore};
+use procession_store::{Append, Appended, FrameOrigin, History, Nearest, OpenOptions, SqliteStore};
 
 const SEAL_EACH_ROUNDS: usize = 5;
 
@@ -100,12 +100,34 @@ async fn main() {
     let store = SqliteStore::open(&OpenOptions::new(directory.path())).unwrap();
     frames(&store, hosts, processes, count).await;
     snapshots(&store, hosts, processes, count).await;
-    let start = Instant::now();
     store.close().await.unwrap();
     drop(store);
+    let start = Instant::now();
     let store = SqliteStore::open(&OpenOptions::new(directory.path())).unwrap();
-    println!("{{\"what\":\"start\",\"ms\":{:.0}}}", start.elapsed().as_secs_f64() * 1e3);
-    drop(store);
+    let took = start.elapsed().as_secs_f64();
+    let journal_mb = store.stats().await.unwrap().journal_bytes >> 20;
+    println!("{{\"what\":\"start\",\"journal_mb\":{journal_mb},\"ms\":{:.0}}}", took * 1e3);
+    sealed(&store).await;
+}
+
+/// Seals all there is, then reads snapshots from blocks that nobody had open.
+async fn sealed(store: &SqliteStore) {
+    let before = store.stats().await.unwrap();
+    let start = Instant::now();
+    store.seal(Timestamp::from_ms(0)).await.unwrap();
+    store.seal(Timestamp::from_ms(1 << 40)).await.unwrap();
+    let took = start.elapsed().as_secs_f64();
+    let samples = before.process_samples as f64;
+    report(&format!("sealed, {:.1} M process samples/s", samples / took / 1e6), store, 0, 1.0, vec![0.0]).await;
+    let mut reads = Vec::new();
+    for host in 0..200 {
+        let start = Instant::now();
+        let at = Timestamp::from_ms(1_700_000_000_000 + i64::from(host % 7) * 5_000);
+        if store.snapshot_at(host, at, Nearest::AtOrAfter).await.unwrap().is_some() {
+            reads.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    report("snapshot from a cold block", store, reads.len(), 1.0, reads).await;
 }
 
 async fn frames(store: &SqliteStore, hosts: u32, processes: u32, count: usize) {

@@ -175,8 +175,8 @@ mod tests {
             sequence: number,
             previous: number - 1,
             time: Timestamp::from_ms(-i64::from(number)),
-            late: number % 4 == 0,
-            origin: (number % 2 == 0).then_some(origin),
+            late: number.is_multiple_of(4),
+            origin: number.is_multiple_of(2).then_some(origin),
             frame: Bytes::from(vec![0xA7; number as usize * 5]),
         }
     }

@@ -125,6 +125,12 @@ impl OpenHost {
         self.frames.last().map_or(self.mark.sealed, |frame| frame.sequence)
     }
 
+    /// The time of the newest frame, where that is known without waking the host.
+    pub(super) fn newest_time(&self) -> Option<Timestamp> {
+        let open = self.frames.last().map(|frame| frame.time);
+        open.or_else(|| self.state.as_ref().filter(|state| !state.is_empty()).map(|state| state.time()))
+    }
+
     /// The open frame of exactly this time.
     pub(super) fn sequence_at(&self, time: Timestamp) -> Option<u32> {
         let found = self.frames.binary_search_by_key(&time, |frame| frame.time).ok().map(|index| &self.frames[index]);

@@ -11,6 +11,9 @@ use super::segments::Segments;
 use super::view::HostView;
 use crate::{HostNumber, KeptSnapshot, Nearest, Range, SnapshotEntry, StoreError, StreamPosition};
 
+/// How far is looked for what is near to a moment before all of a history is.
+const LOOK_BACK_MS: [i64; 3] = [3_600_000, 86_400_000, 30 * 86_400_000];
+
 /// Most entries of one list: bounds its memory.
 pub const LIST_MAX: usize = 100_000;
 
@@ -96,13 +99,33 @@ impl<S: Segments> Engine<S> {
             Some(host) => vec![host],
             None => self.hosts.all().into_iter().map(|(host, _)| host).collect(),
         };
+        let latest = before.map_or(Timestamp::from_ms(i64::MAX), |(time, _)| time.plus_ms(1));
+        let end = range.end.map_or(latest, |end| end.min(latest));
         let mut newest = Newest { kept: BTreeSet::new(), limit, before };
-        for host in hosts {
-            if let Some(view) = self.view(host)? {
-                view.add_to(&mut newest, range)?;
+        for start in self.starts_before(&hosts, end) {
+            let start = range.start.max(start);
+            newest.kept.clear();
+            for host in &hosts {
+                if let Some(view) = self.view(*host)? {
+                    view.add_to(&mut newest, Range { start, end: range.end })?;
+                }
+            }
+            if newest.kept.len() >= limit || start == range.start {
+                break;
             }
         }
         Ok(newest.kept.into_iter().map(|(time, id)| SnapshotEntry { id, time }).collect())
+    }
+
+    /// From when on to look for what is near to an end, further back each time; `None` for all there is. Few entries are
+    /// wanted of a history that may be long.
+    fn starts_before(&self, hosts: &[HostNumber], end: Timestamp) -> Vec<Option<Timestamp>> {
+        let cells = hosts.iter().filter_map(|host| self.hosts.get(*host));
+        let newest = cells.filter_map(|cell| cell.lock().newest_time()).max();
+        let Some(newest) = newest else {
+            return vec![None];
+        };
+        LOOK_BACK_MS.iter().map(|back| Some(end.min(newest).plus_ms(-back))).chain([None]).collect()
     }
 
     fn time_of(&self, id: SnapshotId) -> Result<Option<Timestamp>, StoreError> {
@@ -171,10 +194,20 @@ impl<S: Segments> HostView<'_, S> {
     }
 
     fn nearest(&self, time: Timestamp, nearest: Nearest) -> Result<Option<SnapshotEntry>, StoreError> {
-        let range = match nearest {
-            Nearest::AtOrBefore => Range { start: None, end: Some(time.plus_ms(1)) },
-            Nearest::AtOrAfter => Range { start: Some(time), end: None },
-        };
+        for far in LOOK_BACK_MS.into_iter().map(Some).chain([None]) {
+            let range = match nearest {
+                Nearest::AtOrBefore => Range { start: far.map(|far| time.plus_ms(-far)), end: Some(time.plus_ms(1)) },
+                Nearest::AtOrAfter => Range { start: Some(time), end: far.map(|far| time.plus_ms(far)) },
+            };
+            let found = self.nearest_in(range, time, nearest)?.filter(|found| range.contains(found.time));
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    fn nearest_in(&self, range: Range, time: Timestamp, nearest: Nearest) -> Result<Option<SnapshotEntry>, StoreError> {
         let mut parts = self.parts(range)?;
         match nearest {
             Nearest::AtOrBefore => parts.sort_by_key(|part| std::cmp::Reverse(part.last_time)),

@@ -138,11 +138,6 @@ impl<S: Segments> HostView<'_, S> {
         Some((self.newest?, self.state.time()))
     }
 
-    /// Which host.
-    pub(crate) fn host(&self) -> HostNumber {
-        self.mark.host
-    }
-
     /// The snapshot of a sequence.
     pub(crate) fn id(&self, sequence: u32) -> Result<SnapshotId, StoreError> {
         SnapshotId::new(self.mark.host, sequence).map_err(|error| StoreError::Damaged(error.to_string()))

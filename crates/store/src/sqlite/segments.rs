@@ -154,7 +154,7 @@ impl Segments for SqliteSegments {
 
     fn totals(&self) -> Result<Totals, StoreError> {
         let disk_free_bytes = fs4::available_space(self.database.path()).ok();
-        let totals = self.database.read(|connection| totals(connection))?;
+        let totals = self.database.read(totals)?;
         Ok(Totals { disk_free_bytes, ..totals })
     }
 

@@ -20,7 +20,7 @@ pub async fn everything(store: &dyn History, model: &Model, random: &mut Random)
             assert_eq!((found.id, &canonical((*found.snapshot).clone())), (*id, snapshot));
         }
     }
-    for _ in 0..6 {
+    for _ in 0..3 {
         let range = some_range(model, random);
         lists(store, model, range, random).await;
         series(store, model, range, random).await;
