@@ -22,7 +22,7 @@ struct Agent {
 
 /// Hosts that upload, hosts with agents, and one that has both.
 #[derive(Debug)]
-pub struct Actors {
+pub(crate) struct Actors {
     random: Random,
     uploaders: Vec<(u32, Machine)>,
     agents: Vec<(u32, Agent)>,
@@ -38,7 +38,7 @@ enum Expected {
 }
 
 impl Actors {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let agent = |host: u32| Agent {
             machine: Machine::new(seed ^ u64::from(host) << 8, true),
             state: HostState::new(),
@@ -54,7 +54,7 @@ impl Actors {
     }
 
     /// Appends a batch and checks what became of each item.
-    pub async fn append(&mut self, store: &dyn History, model: &mut Model) {
+    pub(crate) async fn append(&mut self, store: &dyn History, model: &mut Model) {
         let mut batch = Vec::new();
         let mut expected = Vec::new();
         let mut touched = Vec::new();

@@ -7,7 +7,7 @@ use crate::model::{Model, canonical, cpu_integral, run_key};
 use crate::random::Random;
 
 /// Everything that a query can answer.
-pub async fn everything(store: &dyn History, model: &Model, random: &mut Random) {
+pub(crate) async fn everything(store: &dyn History, model: &Model, random: &mut Random) {
     for (host, kept) in &model.hosts {
         let newest = kept.newest().unwrap();
         let latest = store.latest(*host).await.unwrap().unwrap();

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use procession_store::{Catalog, History};
 
 /// Opens a store again and again on the same data.
-pub trait Factory {
+pub(crate) trait Factory {
     /// What it opens.
     type Store: History + Catalog + 'static;
 

@@ -10,23 +10,23 @@ use procession_store::{HostPoint, Nearest, Range, Run, SampleFilter, SampleRow, 
 
 /// What a store should hold.
 #[derive(Clone, Debug, Default)]
-pub struct Model {
-    pub hosts: BTreeMap<u32, ModelHost>,
+pub(crate) struct Model {
+    pub(crate) hosts: BTreeMap<u32, ModelHost>,
 }
 
 /// What a store should hold of a host.
 #[derive(Clone, Debug, Default)]
-pub struct ModelHost {
-    pub snapshots: BTreeMap<Timestamp, (SnapshotId, Snapshot)>,
+pub(crate) struct ModelHost {
+    pub(crate) snapshots: BTreeMap<Timestamp, (SnapshotId, Snapshot)>,
 }
 
 impl ModelHost {
-    pub fn newest(&self) -> Option<&(SnapshotId, Snapshot)> {
+    pub(crate) fn newest(&self) -> Option<&(SnapshotId, Snapshot)> {
         self.snapshots.last_key_value().map(|(_, kept)| kept)
     }
 
     /// Adds an upload; what it does not tell of ended processes follows from the snapshot it goes on from.
-    pub fn add_upload(&mut self, id: SnapshotId, mut snapshot: Snapshot) {
+    pub(crate) fn add_upload(&mut self, id: SnapshotId, mut snapshot: Snapshot) {
         let late = self.newest().is_some_and(|(_, newest)| newest.time > snapshot.time);
         let before = if late { None } else { self.newest().map(|(_, newest)| newest) };
         let gone = before.map(|before| gone(before, &snapshot)).unwrap_or_default();
@@ -53,15 +53,15 @@ impl ModelHost {
         self.add(id, snapshot);
     }
 
-    pub fn add(&mut self, id: SnapshotId, snapshot: Snapshot) {
+    pub(crate) fn add(&mut self, id: SnapshotId, snapshot: Snapshot) {
         self.snapshots.insert(snapshot.time, (id, canonical(snapshot)));
     }
 
-    pub fn in_range(&self, range: Range) -> impl Iterator<Item = &(SnapshotId, Snapshot)> {
+    pub(crate) fn in_range(&self, range: Range) -> impl Iterator<Item = &(SnapshotId, Snapshot)> {
         self.snapshots.values().filter(move |(_, snapshot)| range.contains(snapshot.time))
     }
 
-    pub fn nearest(&self, time: Timestamp, nearest: Nearest) -> Option<&(SnapshotId, Snapshot)> {
+    pub(crate) fn nearest(&self, time: Timestamp, nearest: Nearest) -> Option<&(SnapshotId, Snapshot)> {
         match nearest {
             Nearest::AtOrBefore => self.snapshots.range(..=time).next_back(),
             Nearest::AtOrAfter => self.snapshots.range(time..).next(),
@@ -69,23 +69,23 @@ impl ModelHost {
         .map(|(_, kept)| kept)
     }
 
-    pub fn points(&self, range: Range) -> Vec<HostPoint> {
+    pub(crate) fn points(&self, range: Range) -> Vec<HostPoint> {
         self.in_range(range).map(|(id, snapshot)| point(*id, snapshot)).collect()
     }
 
     /// See [`procession_store::History::runs`]. One run for each process whose start is known; of others, one for each
     /// stretch of snapshots.
-    pub fn runs(&self, name: &str, range: Range) -> Vec<Run> {
+    pub(crate) fn runs(&self, name: &str, range: Range) -> Vec<Run> {
         let newest = self.newest().map(|(id, _)| *id);
         let mut open: HashMap<Identity, (Run, usize)> = HashMap::new();
         let mut done = Vec::new();
         for (index, (id, snapshot)) in self.in_range(range).enumerate() {
             for ended in snapshot.ended.iter().filter(|ended| *ended.description.name == *name) {
-                if let Some((run, last)) = open.get_mut(&ended.description.identity) {
-                    if ended.description.identity.start.is_some() || *last + 1 == index {
-                        run.ended = ended.end.time.map_or(run.ended, |time| time.min(snapshot.time).max(run.ended));
-                        run.end = Some(ended.end);
-                    }
+                if let Some((run, last)) = open.get_mut(&ended.description.identity)
+                    && (ended.description.identity.start.is_some() || *last + 1 == index)
+                {
+                    run.ended = ended.end.time.map_or(run.ended, |time| time.min(snapshot.time).max(run.ended));
+                    run.end = Some(ended.end);
                 }
             }
             for brief in snapshot.brief.iter().filter(|brief| *brief.description.name == *name) {
@@ -126,16 +126,16 @@ impl ModelHost {
 }
 
 /// An order in which lists of runs compare.
-pub fn run_key(run: &Run) -> (Timestamp, u32, Timestamp, u64) {
+pub(crate) fn run_key(run: &Run) -> (Timestamp, u32, Timestamp, u64) {
     (run.started, run.description.identity.pid, run.ended, run.end.and_then(|end| end.cpu_time_us).unwrap_or(0))
 }
 
 impl Model {
-    pub fn host(&mut self, host: u32) -> &mut ModelHost {
+    pub(crate) fn host(&mut self, host: u32) -> &mut ModelHost {
         self.hosts.entry(host).or_default()
     }
 
-    pub fn list(&self, host: Option<u32>, range: Range) -> Vec<SnapshotEntry> {
+    pub(crate) fn list(&self, host: Option<u32>, range: Range) -> Vec<SnapshotEntry> {
         let hosts = self.hosts.iter().filter(|(number, _)| host.is_none_or(|host| host == **number));
         let mut entries: Vec<_> = hosts
             .flat_map(|(_, host)| host.in_range(range))
@@ -145,7 +145,7 @@ impl Model {
         entries
     }
 
-    pub fn samples(&self, filter: &SampleFilter) -> Vec<SampleRow> {
+    pub(crate) fn samples(&self, filter: &SampleFilter) -> Vec<SampleRow> {
         let mut rows = Vec::new();
         for (number, host) in self.hosts.iter().filter(|(number, _)| filter.host.is_none_or(|host| host == **number)) {
             for (id, snapshot) in host.in_range(filter.range) {
@@ -207,7 +207,7 @@ fn gone(before: &Snapshot, after: &Snapshot) -> Vec<Process> {
 }
 
 /// Lists whose order says nothing in one order, so that snapshots compare.
-pub fn canonical(mut snapshot: Snapshot) -> Snapshot {
+pub(crate) fn canonical(mut snapshot: Snapshot) -> Snapshot {
     snapshot.processes.sort_by_key(|process| process.description.identity);
     snapshot.ended.sort_by_key(|ended| ended.description.identity);
     snapshot.brief.sort_by_key(|brief| brief.description.identity);
@@ -215,6 +215,6 @@ pub fn canonical(mut snapshot: Snapshot) -> Snapshot {
 }
 
 /// Total of what a host's own CPU counter says, to compare series of other steps.
-pub fn cpu_integral(points: &[HostPoint]) -> u64 {
+pub(crate) fn cpu_integral(points: &[HostPoint]) -> u64 {
     points.iter().filter_map(|point| point.host.get(HostMetric::Cpu)).sum()
 }

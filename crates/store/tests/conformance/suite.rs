@@ -13,7 +13,7 @@ use crate::random::Random;
 
 /// How a history is kept while it is tried.
 #[derive(Clone, Copy, Debug)]
-pub enum Kept {
+pub(crate) enum Kept {
     /// Everything stays in the journal.
     Unsealed,
     /// Everything is sealed at the end.
@@ -23,7 +23,7 @@ pub enum Kept {
 }
 
 /// One random history.
-pub async fn random_history(factory: &impl Factory, seed: u64, kept: Kept) {
+pub(crate) async fn random_history(factory: &impl Factory, seed: u64, kept: Kept) {
     let mut random = Random::new(seed ^ 0x00C0_FFEE);
     let mut actors = Actors::new(seed);
     let mut model = Model::default();

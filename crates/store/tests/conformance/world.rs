@@ -14,7 +14,7 @@ const USERS: [&str; 3] = ["root", "ann", "1001"];
 
 /// A made-up machine.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub(crate) struct Machine {
     random: Random,
     /// Whether it knows when processes started, as agents do and the smallest uploads do not.
     knows_starts: bool,
@@ -24,13 +24,13 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn new(seed: u64, knows_starts: bool) -> Self {
+    pub(crate) fn new(seed: u64, knows_starts: bool) -> Self {
         let facts = HostFacts { cpu_count: Some(4), memory_total_bytes: Some(8 << 30), ..HostFacts::default() };
         Self { random: Random::new(seed), knows_starts, facts: Arc::new(facts), processes: Vec::new(), next_pid: 1 }
     }
 
     /// What the machine looks like at `time`; something has happened since the last call.
-    pub fn snapshot(&mut self, time: Timestamp) -> Snapshot {
+    pub(crate) fn snapshot(&mut self, time: Timestamp) -> Snapshot {
         let ended = self.end_some(time);
         for _ in 0..self.random.below(3) {
             let begun = self.begin(time);
