@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use serde_json::{Map, Value};
 
 use crate::command::{cargo, command, output_of, run};
 use crate::workspace;
@@ -42,10 +43,12 @@ impl What {
         }
     }
 
-    fn cargo_bench(self) -> Option<[&'static str; 4]> {
+    fn cargo(self) -> Option<&'static [&'static str]> {
         match self {
-            Self::History => Some(["--package", "procession", "--bench", "history"]),
-            Self::Agent => Some(["--package", "procession-agent", "--bench", "cost"]),
+            Self::History => Some(&["bench", "--locked", "--package", "procession", "--bench", "history"]),
+            Self::Agent => {
+                Some(&["run", "--locked", "--release", "--package", "procession-agent", "--example", "cost"])
+            }
             Self::Page => None,
         }
     }
@@ -54,14 +57,15 @@ impl What {
 /// Measures and writes down.
 pub(crate) fn bench(options: &Options) -> Result<ExitCode> {
     let what = options.what;
-    let tables = match what.cargo_bench() {
-        Some(target) => {
-            let mut bench = cargo(&["bench", "--locked"]);
-            bench.args(target).arg("--").args(&options.more);
+    let printed = match what.cargo() {
+        Some(arguments) => {
+            let mut bench = cargo(arguments);
+            bench.arg("--").args(&options.more);
             output_of(bench)?
         }
         None => page(&options.more)?,
     };
+    let tables = table_of_json_lines(&printed).unwrap_or(printed);
     println!("{tables}");
     if !options.print {
         write(what, &tables, &options.more)?;
@@ -120,6 +124,32 @@ fn replaced(document: &str, heading: &str, section: &str) -> String {
     format!("{}{section}{after}", &document[..begin])
 }
 
+/// A table of what a bench printed as JSON objects, one a line; `None` where it printed something else.
+fn table_of_json_lines(printed: &str) -> Option<String> {
+    let rows: Vec<Map<String, Value>> = printed
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .ok()
+        .filter(|rows: &Vec<_>| !rows.is_empty())?;
+    let mut head: Vec<&String> = Vec::new();
+    for name in rows.iter().flat_map(Map::keys) {
+        if !head.contains(&name) {
+            head.push(name);
+        }
+    }
+    let cell = |value: Option<&Value>| match value {
+        None => String::new(),
+        Some(Value::String(text)) => text.replace('|', "\\|"),
+        Some(value) => value.to_string(),
+    };
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let mut table = line(head.iter().map(|name| name.replace('_', " ")).collect());
+    table.push_str(&line(vec!["---".into(); head.len()]));
+    table.extend(rows.iter().map(|row| line(head.iter().map(|name| cell(row.get(*name))).collect())));
+    Some(table)
+}
+
 /// This machine and its tools, in a line.
 fn machine() -> String {
     let model = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
@@ -149,6 +179,16 @@ fn machine() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_lines_become_a_table() {
+        let table =
+            table_of_json_lines("{\"way\": \"pread\", \"ns\": 1.5}\n{\"way\": \"psutil\", \"skipped\": \"no\"}")
+                .unwrap();
+        assert_eq!(table.lines().count(), 4, "{table}");
+        assert!(table.lines().all(|line| line.matches('|').count() == 4), "{table}");
+        assert_eq!(table_of_json_lines("### Size\n"), None);
+    }
 
     #[test]
     fn a_section_replaces_its_predecessor_only() {
