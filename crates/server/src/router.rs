@@ -12,11 +12,16 @@ use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 
 use crate::access::{HostScope, Reader};
 use crate::app::App;
 use crate::error::{ApiError, json_response};
 use crate::{agent_socket, assets, history, middleware, openapi, page, published, system};
+
+/// Answers from here on are compressed: below, setting up a compressor costs more than it saves, above all for the
+/// answers to uploads.
+const COMPRESSED_FROM_BYTES: u64 = 1_024;
 
 /// The whole server as one service.
 pub(crate) type Service = BoxCloneSyncService<Request, Response, std::convert::Infallible>;
@@ -25,6 +30,7 @@ pub(crate) type Service = BoxCloneSyncService<Request, Response, std::convert::I
 pub(crate) fn service(app: Arc<App>) -> Service {
     let routes = Router::new().merge(published_api()).merge(page_api()).merge(history_api()).merge(operations());
     let compression = CompressionLayer::new().gzip(true).zstd(true).quality(CompressionLevel::Fastest);
+    let compression = compression.compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_FROM_BYTES)));
     let routes = routes
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(assets::page)
