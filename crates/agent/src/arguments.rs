@@ -14,7 +14,7 @@ use crate::{Key, ServiceAction, interval};
 /// current folder. Started in a terminal with nothing at all, the agent asks for the address and the key and writes that file.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct AgentArguments {
-    /// Address of the server, such as http://127.0.0.1:8000 or https://procession.example.org
+    /// Address of the server, such as `http://127.0.0.1:8000` or `https://procession.example.org`
     #[arg(long, env = "PROCESSION_SERVER", value_name = "URL")]
     pub server: Option<ServerAddress>,
 
