@@ -8,18 +8,17 @@ import { ageShort, bytesShort, percent, visible } from './format.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const INDENT_PX = 16;
-/** Levels drawn at full indent; deeper ones move on by a little, so that 60 levels stay on the page. */
-const INDENT_FULL = 10;
+const INDENT_NARROW_PX = 10;
+/** Levels drawn at full indent; deeper ones move on by a hair, so that 60 levels leave room for the name. */
+const INDENT_FULL = 7;
+const INDENT_DEEP_PX = 0.5;
 
 export const DEFAULT_COLUMNS = ['name', 'pid', 'user', 'cpu', 'sum_cpu', 'memory', 'sum_memory', 'threads', 'io', 'age', 'command_line'];
 /** Columns of the phone's card. */
 export const NARROW_COLUMNS = ['name', 'cpu', 'memory'];
 
 /** @param {number} depth @param {boolean} narrow */
-const indent = (depth, narrow) => {
-  const unit = narrow ? 10 : INDENT_PX;
-  return 8 + Math.min(depth, INDENT_FULL) * unit + Math.max(0, depth - INDENT_FULL) * (narrow ? 0.5 : 1);
-};
+const indent = (depth, narrow) => 8 + Math.min(depth, INDENT_FULL) * (narrow ? INDENT_NARROW_PX : INDENT_PX) + Math.max(0, depth - INDENT_FULL) * INDENT_DEEP_PX;
 
 /** @param {string} className */
 const span = (className) => {
@@ -73,7 +72,7 @@ function setText(element, text) {
 function nameColumn(tree, look, narrow) {
   const s = tree.snapshot;
   return {
-    id: 'name', label: 'Process', width: narrow ? 150 : 210, grow: 1, className: 'name',
+    id: 'name', label: 'Process', width: narrow ? 150 : 240, grow: 1, className: 'name',
     text: (index) => visible(s.text.name[tree.rows[index] ?? -1]) || '(no name)',
     build: buildName,
     paint: (state, index) => {
