@@ -18,10 +18,13 @@ pub struct SeriesPoint {
     /// Mean CPU in hundredths of a percent of one core, over the snapshots in which it is known of any process; of
     /// several processes, of their sum. Over several hosts the sum of the hosts' means.
     pub cpu: Option<u64>,
-    /// The highest CPU of one snapshot. Of several processes from a rollup, or of several hosts, the sum of what each had
-    /// at most.
+    /// The highest CPU of one snapshot. Of several hosts the sum of what each had at most. Of several processes from a
+    /// rollup an estimate: the sum of what each long-lived one had at most, and of short-lived ones the most that one of
+    /// a kind had.
     pub cpu_max: Option<u64>,
-    /// CPU time in microseconds, with that of processes that ended or were too brief for a snapshot where it is known.
+    /// CPU time in microseconds, with that of processes that ended or were too brief for a snapshot where it is known. What
+    /// the end of a process with several names tells counts for none of them, but in a rollup, where it is folded, for the
+    /// newest.
     pub cpu_time_us: u64,
     /// Mean resident memory in bytes, as `cpu`.
     pub memory_bytes: Option<u64>,

@@ -119,6 +119,7 @@ impl Life {
         if first < self.first {
             (self.first, self.is_whole, self.parent) = (first, is_whole, part.parent);
         }
+        self.is_whole &= !part.is_partial;
         self.last = self.last.max(last);
         let Part { description, cell, .. } = part;
         let same =

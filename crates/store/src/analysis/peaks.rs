@@ -1,7 +1,8 @@
 //! The most memory that several processes had at one snapshot: the peak of a sum, which no sum of peaks tells.
 //!
 //! One group at a time is added up over the snapshots of one piece, so the memory for it is that of few such sums, however
-//! many processes there are. Of a rollup each step counts with the most that each process had in it: an upper bound.
+//! many processes there are. From a rollup it is an estimate: each step counts with the most that each long-lived process had
+//! in it. Short-lived ones, which are folded there, are left to the caller.
 
 use std::ops::Range as Span;
 

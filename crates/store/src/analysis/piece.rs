@@ -1,8 +1,10 @@
 //! What queries go through: snapshots of a block, or steps of a rollup.
 
+use std::collections::HashSet;
 use std::ops::Range as Span;
 use std::sync::Arc;
 
+use procession_codec::block::Row;
 use procession_model::{Brief, Description, End, HostMetric, Identity, Timestamp};
 
 use super::raw::RawPiece;
@@ -42,6 +44,8 @@ pub(crate) struct Part {
     pub(crate) end: Option<(End, Timestamp)>,
     /// What it did in the piece.
     pub(crate) cell: Cell,
+    /// Whether the process was also something that is not wanted, so that its end tells of more than that.
+    pub(crate) is_partial: bool,
 }
 
 /// When a process was seen.
@@ -139,7 +143,8 @@ impl Piece {
 pub(crate) fn raw_parts(raw: &RawPiece, wanted: Wanted<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
     let Some(block) = raw.block() else { return parts };
-    for (index, row) in block.rows().iter().enumerate() {
+    let rows = block.rows();
+    for (index, row) in rows.iter().enumerate() {
         let frames = raw.within(index);
         let end = row.end.filter(|_| raw.window.contains(&row.after())).map(|end| (end, raw.time(row.after())));
         if (frames.is_empty() && end.is_none()) || !wanted(&row.description) {
@@ -148,7 +153,10 @@ pub(crate) fn raw_parts(raw: &RawPiece, wanted: Wanted<'_>) -> Vec<Part> {
         let seen = (!frames.is_empty()).then(|| raw_seen(raw, row.description.identity, &frames));
         let cell = raw.cell(index, &frames);
         let parent = row.description.parent_pid.map(|pid| Identity { pid, start: None });
-        parts.push(Part { row: index, description: Arc::clone(&row.description), parent, seen, end, cell });
+        let unwanted = |other: Option<&Row>| other.is_some_and(|other| !wanted(&other.description));
+        let is_partial = (row.goes_on && unwanted(index.checked_sub(1).and_then(|before| rows.get(before))))
+            || unwanted(rows.get(index + 1).filter(|after| after.goes_on));
+        parts.push(Part { row: index, description: Arc::clone(&row.description), parent, seen, end, cell, is_partial });
     }
     parts
 }
@@ -202,6 +210,8 @@ impl RolledPiece {
     fn parts(&self, wanted: Wanted<'_>) -> Vec<Part> {
         let (first, last) = (&self.rollup.steps[self.window.start], &self.rollup.steps[self.window.end - 1]);
         let mut parts = Vec::new();
+        let unwanted = self.rollup.rows.iter().filter(|row| !wanted(&row.description));
+        let others: HashSet<Identity> = unwanted.map(|row| row.description.identity).collect();
         for (index, row) in self.rollup.rows.iter().enumerate() {
             if !wanted(&row.description) {
                 continue;
@@ -217,7 +227,8 @@ impl RolledPiece {
             });
             if seen.is_some() || end.is_some() {
                 let (description, parent) = (Arc::clone(&row.description), row.parent);
-                parts.push(Part { row: index, description, parent, seen, end, cell });
+                let is_partial = others.contains(&description.identity);
+                parts.push(Part { row: index, description, parent, seen, end, cell, is_partial });
             }
         }
         parts

@@ -44,7 +44,7 @@ impl Steps {
         }
         for leaf in &lives.leaves {
             let step = steps.at(leaf.time);
-            step.cell.then(&leaf.cell);
+            step.cell.beside(&leaf.cell);
             step.extra_tenths = step.extra_tenths.saturating_add(leaf.extra_tenths);
         }
         for (extra, told) in lives.lives.iter().filter_map(|life| life.extra()) {

@@ -141,14 +141,20 @@ impl Ranking<'_> {
                 });
             group_of.push(spans.collect());
         }
+        let mut leaf_peaks: HashMap<usize, i64> = HashMap::new();
         for leaf in &self.lives.leaves {
-            add(key(&leaf.description), self.own_of_leaf(leaf), leaf.count);
+            let own = self.own_of_leaf(leaf);
+            let group = add(key(&leaf.description), own, leaf.count);
+            let peak = leaf_peaks.entry(group).or_insert(own);
+            *peak = own.max(*peak);
         }
         if self.by == Measure::MemoryPeak {
             let peaks = peaks::of_groups(self.pieces, self.lives, sums.len(), |member| {
                 group_of.get(member.life).and_then(|spans| spans.get(member.span)).copied()
             });
-            sums.iter_mut().zip(peaks).for_each(|(sum, peak)| sum.1 = i64::try_from(peak).unwrap_or(i64::MAX));
+            for (index, (sum, peak)) in sums.iter_mut().zip(peaks).enumerate() {
+                sum.1 = i64::try_from(peak).unwrap_or(i64::MAX).max(leaf_peaks.get(&index).copied().unwrap_or(0));
+            }
         }
         let rows = sums.into_iter().map(|(label, sum, processes)| {
             let value = self.in_unit(sum);
@@ -183,6 +189,12 @@ impl Ranking<'_> {
         if self.by == Measure::MemoryPeak {
             let peaks = peaks::of_subtrees(self.pieces, self.lives, &tree, nodes);
             sums = peaks.into_iter().map(|peak| i64::try_from(peak).unwrap_or(i64::MAX)).collect();
+            for (node, _) in order.iter().rev() {
+                sums[*node] = sums[*node].max(own[*node]);
+                if let Some(parent) = tree.parent(*node) {
+                    sums[parent] = sums[parent].max(sums[*node]);
+                }
+            }
         }
         let mut rows = Vec::with_capacity(nodes);
         // Where each node's row is among those listed: its place in the order, until rows are ranked.

@@ -2,8 +2,8 @@
 //!
 //! They are made from sealed blocks and from nothing else, and say how far they have come, so they can be made late and
 //! again. What a step has is exact: integrals of CPU, sums, counts and maxima are those of its snapshots. Late snapshots have
-//! rollups of their own, which are added to the others; only what the end of a short-lived process tells beyond its samples is
-//! then too much by what the late ones have of it.
+//! rollups of their own, which are added to the others: sums over programs and users stay exact, while a process may have a row
+//! in one and be folded in the other, and what its end tells beyond its samples is too much by what the late ones have of it.
 
 mod cache;
 mod cell;

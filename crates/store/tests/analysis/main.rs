@@ -4,5 +4,6 @@
 
 mod made;
 mod oracle;
+mod over_time;
 mod ranking;
 mod world;
