@@ -10,9 +10,10 @@ use procession_model::Metric;
 fuzz_target!(|bytes: &[u8]| {
     let Some((head, rest)) = part(bytes) else { return };
     let Some((segment, body)) = part(rest) else { return };
-    let mut dictionary = Dictionary::new(0);
+    let epoch = Head::open(head).map_or(0, |head| head.summary().epoch);
+    let mut dictionary = Dictionary::new(epoch);
     if dictionary.push(segment).is_err() {
-        dictionary = Dictionary::new(0);
+        dictionary = Dictionary::new(epoch);
     }
     if let Ok(head) = Head::open(head) {
         drop((head.timeline(), head.series(), head.skip()));
