@@ -8,7 +8,7 @@ use crate::python::Python;
 
 /// Made-up requests an operation; `cargo xtask soak` sets more.
 fn examples() -> String {
-    std::env::var("PROCESSION_TEST_EXAMPLES").unwrap_or_else(|_| "25".into())
+    std::env::var("PROCESSION_TEST_EXAMPLES").unwrap_or_else(|_| "10".into())
 }
 
 #[test]
