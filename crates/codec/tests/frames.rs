@@ -128,10 +128,10 @@ fn an_ordinary_frame_is_short() {
     for (index, busy) in snapshot.processes.iter_mut().step_by(10).enumerate() {
         let index = index as u64;
         busy.sample = idle.with(Metric::Cpu, 40 + 97 * index);
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             busy.sample = busy.sample.with(Metric::Memory, (80 << 20) + index * 17 * 4_096);
         }
-        if index % 3 == 0 {
+        if index.is_multiple_of(3) {
             busy.sample = busy.sample.with(Metric::WriteBytes, index * 12_288);
         }
     }
