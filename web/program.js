@@ -56,7 +56,7 @@ function Tools({ host, name, span }) {
 function Summary({ data, window }) {
   const restarts = (data.hosts ?? []).reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + (one.restarts ?? 0), 0);
   const bad = data.runs.filter((/** @type {Run} */ run) => run.exit_code || run.signal).length;
-  return html`<p>${plural(data.count ?? data.runs.length, 'run')}${data.covered_ms != null ? html`, running for <b>${duration(data.covered_ms)}</b> of ${duration(window[1] - window[0])}` : ''}${restarts ? `, ${plural(restarts, 'restart')}` : ''}${bad ? html`, <b class="bad">${bad} ended badly</b>` : ''}.</p>`;
+  return html`<p>${plural(data.count ?? data.runs.length, 'run')}${data.covered_ms != null ? html`, running for <b>${duration(data.covered_ms)}</b> ${(data.hosts ?? []).length > 1 ? `on ${data.hosts.length} hosts together, in a range of` : 'of'} ${duration(window[1] - window[0])}` : ''}${restarts ? `, ${plural(restarts, 'restart')}` : ''}${bad ? html`, <b class="bad">${bad} ended badly</b>` : ''}.</p>`;
 }
 
 /** Runs that do not overlap share a lane. @param {Run[]} runs @returns {Run[][]} */
@@ -85,7 +85,10 @@ function runLink(run) {
 
 /** @param {{ runs: Run[], hosts: any[], window: [number, number] }} props */
 function Gantt({ runs, hosts, window: [from, until] }) {
-  const lanes = lanesOf(runs).slice(0, LANES_MAX);
+  const all = lanesOf(runs);
+  const names = [...new Set(all.map((lane) => lane[0]?.hostname ?? ''))];
+  const each = Math.max(3, Math.floor(LANES_MAX / Math.max(1, names.length)));
+  const lanes = names.flatMap((name) => all.filter((lane) => lane[0]?.hostname === name).slice(0, each)).slice(0, LANES_MAX);
   if (!lanes.length) return html`<p>It did not run in this range.</p>`;
   const place = (/** @type {number} */ ms) => Math.max(0, Math.min(100, ((ms - from) / (until - from)) * 100));
   const marks = [0, 0.25, 0.5, 0.75, 1].map((share) => from + (until - from) * share);
@@ -94,7 +97,8 @@ function Gantt({ runs, hosts, window: [from, until] }) {
     ${lanes.map((lane, i) => html`<div class="gantt-lane"><span class="gantt-host">${i === 0 || lanes[i - 1]?.[0]?.hostname !== lane[0]?.hostname ? visible(lane[0]?.hostname, 60) : ''}</span><div class="gantt-line">
       ${i === 0 || lanes[i - 1]?.[0]?.hostname !== lane[0]?.hostname ? gaps(lane[0]?.hostname ?? '').map((/** @type {any} */ gap) => html`<i title=${`not running for ${duration(gap.until_ms - gap.from_ms)}`} style=${{ left: `${place(gap.from_ms)}%`, width: `${place(gap.until_ms) - place(gap.from_ms)}%` }}></i>`) : null}
       ${lane.slice(0, 300).map((run) => html`<a class="run ${run.signal || run.exit_code ? 'bad' : ''} ${run.ended_at_ms === null ? 'on' : ''}" href=${runLink(run)} style=${{ left: `${place(run.started_at_ms)}%`, width: `${place(run.ended_at_ms ?? until) - place(run.started_at_ms)}%` }}
-        title=${`${run.pid}: ${moment(run.started_at_ms, zone.value)}, ${duration((run.ended_at_ms ?? until) - run.started_at_ms)}, ${ending(run)}`}><span class="unseen">pid ${run.pid}, ${ending(run)}</span></a>`)}</div></div>`)}</div>`;
+        title=${`${run.pid}: ${moment(run.started_at_ms, zone.value)}, ${duration((run.ended_at_ms ?? until) - run.started_at_ms)}, ${ending(run)}`}><span class="unseen">pid ${run.pid}, ${ending(run)}</span></a>`)}</div></div>`)}</div>
+    ${all.length > lanes.length ? html`<p class="quiet">${lanes.length} of ${all.length} lanes are drawn; the table has the newest runs.</p>` : null}`;
 }
 
 /** @param {{ title: string, series: any, values: (number | null)[], colour: string, window: [number, number] }} props */
