@@ -1,6 +1,6 @@
 //! `procession swarm`: many simulated agents from one process, to see how a server holds.
 //!
-//! A task a host, all on one runtime. What is sent is made beforehand ([`pattern`]), so that most of the CPU is left to
+//! A task a host, all on one runtime. What is sent is made beforehand (see `pattern`), so that most of the CPU is left to
 //! the server. The time to acknowledgement counts from when a frame was *due*: a server that makes the swarm wait is not
 //! flattered by frames that were never sent.
 
