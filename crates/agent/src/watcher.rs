@@ -152,11 +152,11 @@ mod tests {
     use crate::outbox::Limits;
 
     /// Snapshots at these times.
-    struct Times(std::vec::IntoIter<i64>);
+    struct Times(Vec<i64>);
 
     impl Sampler for Times {
         fn snapshot_into(&mut self, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
-            let ms = self.0.next().ok_or_else(|| ProbeError::List("no more".to_owned()))?;
+            let ms = self.0.pop().ok_or_else(|| ProbeError::List("no more".to_owned()))?;
             *snapshot = Snapshot { time: Timestamp::from_ms(ms), ..Snapshot::default() };
             Ok(())
         }
@@ -170,7 +170,8 @@ mod tests {
     async fn losses(times: &[i64]) -> Vec<Vec<Loss>> {
         let limits = Limits { bytes_max: 1 << 20, memory_bytes_max: 1 << 20 };
         let outboxes = Outboxes::in_memory(String::new(), limits);
-        let mut watcher = Watcher::new(Box::new(Times(times.to_vec().into_iter())), outboxes, Vec::new());
+        let latest_first = times.iter().rev().copied().collect();
+        let mut watcher = Watcher::new(Box::new(Times(latest_first)), outboxes, Vec::new());
         for _ in times {
             watcher.tick(Duration::from_secs(5), false);
             tokio::time::advance(Duration::from_secs(5)).await;

@@ -29,7 +29,7 @@ pub use row::{Row, RowSamples, RowSeries};
 pub use seal::{Effort, SealError, Sealed, seal};
 pub use skip::Skip;
 
-/// The version of the format that [`seal`] writes.
+/// The version of the format that [`seal()`] writes.
 pub const VERSION: u8 = 1;
 /// The most frames of a block.
 pub const BLOCK_FRAMES_MAX: usize = 1 << 16;

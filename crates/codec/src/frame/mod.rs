@@ -15,7 +15,7 @@ pub use crate::limits::SLOTS_MAX;
 pub use decode::decode;
 pub use encode::encode;
 
-/// The version of the format that [`encode`] writes.
+/// The version of the format that [`encode()`] writes.
 pub const VERSION: u8 = 1;
 
 const FLAG_KEY: u8 = 1;
