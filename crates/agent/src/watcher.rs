@@ -152,6 +152,7 @@ mod tests {
     use crate::outbox::Limits;
 
     /// Snapshots at these times.
+    /// The latest comes first.
     struct Times(Vec<i64>);
 
     impl Sampler for Times {
@@ -196,7 +197,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn snapshots_that_were_due_are_counted() {
         let limits = Limits { bytes_max: 1 << 20, memory_bytes_max: 1 << 20 };
-        let times = Times(vec![0, 30_000].into_iter());
+        let times = Times(vec![30_000, 0]);
         let mut watcher = Watcher::new(Box::new(times), Outboxes::in_memory(String::new(), limits), Vec::new());
         watcher.tick(Duration::from_secs(5), false);
         tokio::time::advance(Duration::from_secs(30)).await;
