@@ -1,6 +1,5 @@
 //! A look at the same processes as before allocates nothing.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
