@@ -1,5 +1,6 @@
 //! Running other programs: each is shown before it runs, and a failure names it.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -23,6 +24,24 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
     let shown = shown(&command);
     println!("$ {shown}");
     let status = command.stdin(Stdio::null()).status().with_context(|| hint(&command))?;
+    if !status.success() {
+        bail!("`{shown}` ended with {status}");
+    }
+    Ok(())
+}
+
+/// Shows and runs a command whose standard output is shown as it comes and handed to `line`; an error unless it
+/// succeeds.
+pub(crate) fn run_watching(mut command: Command, mut line: impl FnMut(&str)) -> Result<()> {
+    let shown = shown(&command);
+    println!("$ {shown}");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().with_context(|| hint(&command))?;
+    for text in child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
+        let text = text.context("output is not UTF-8")?;
+        println!("{text}");
+        line(&text);
+    }
+    let status = child.wait()?;
     if !status.success() {
         bail!("`{shown}` ended with {status}");
     }

@@ -22,6 +22,7 @@ use crate::logs;
 use crate::moment;
 use crate::runtime::{asked_to_end, block_on, raise_open_files};
 use crate::settings::Settings;
+use crate::sign_in;
 use crate::storage;
 
 /// Where the published clients look for it.
@@ -94,6 +95,7 @@ async fn serve(plan: Plan) -> Result<(), Failure> {
             return Err(Failure::failed(error));
         }
     };
+    store.catalog.set_setting(sign_in::URL_SETTING, &server.handle().url()).await?;
     let local = plan.local_agent.map(|interval| local_agent::spawn(&server.handle(), interval, ended.clone()));
     welcome::print(
         &*store.catalog,

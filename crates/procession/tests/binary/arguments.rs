@@ -147,7 +147,7 @@ fn the_first_start_prints_a_link_that_works_once() {
     assert_eq!(signed_in.status(), 200);
     let second = agent.get(&link).call().expect("an answer");
     assert!(second.headers().get("set-cookie").is_none(), "a link is good once");
-    let again = run_ok(&["sign-in", "--data", data.str(), "--url", &server.url]);
+    let again = run_ok(&["sign-in", "--data", data.str()]);
     assert!(agent.get(again.trim()).call().expect("an answer").status().is_redirection());
 }
 
