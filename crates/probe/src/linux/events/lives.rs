@@ -159,7 +159,8 @@ impl Ending {
 }
 
 pub(super) fn wall_time(now: (Timestamp, u64), time_ns: u64) -> Timestamp {
-    let ago_ms = now.1.saturating_sub(time_ns) / 1_000_000;
+    // Rounded up: what ended before a snapshot must not be said to have ended after it.
+    let ago_ms = now.1.saturating_sub(time_ns).div_ceil(1_000_000);
     now.0.plus_ms(-i64::try_from(ago_ms).unwrap_or(0))
 }
 
