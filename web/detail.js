@@ -50,6 +50,7 @@ function Command({ text }) {
 
 /** @param {{ model: HostModel, row: number, onSelect: (id: string) => void }} props */
 function Facts({ model, row, onSelect }) {
+  void model.tick.value;
   const s = model.snapshot;
   const to = (/** @type {number} */ other) => html`<button type="button" class="plain" onClick=${() => onSelect(s.id[other] ?? '')}>${visible(s.text.name[other], 40)} ${s.pid[other]}</button>`;
   const io = s.io(row);

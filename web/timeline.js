@@ -264,6 +264,7 @@ function Strip({ model, charts }) {
   const { from, until } = charts.stripRange;
   const place = (/** @type {number} */ ms) => Math.max(0, Math.min(100, ((ms - from) / (until - from)) * 100));
   void charts.loaded.value;
+  void model.tick.value;
   useEffect(() => {
     if (canvas.current) drawStrip(canvas.current, charts.strip, from, until);
   }, [charts.loaded.value, shownTheme.value]);
@@ -285,6 +286,8 @@ function Strip({ model, charts }) {
 
 /** @param {{ model: HostModel, charts: HostCharts }} props */
 function Ranges({ model, charts }) {
+  // Components that read signals are drawn anew for signals alone, not because the component around them was.
+  void model.tick.value;
   const { end } = chartWindow();
   const range = address.value.params.get('range') || usualRange.value;
   const past = address.value.params.get('at');

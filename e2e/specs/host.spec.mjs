@@ -1,6 +1,7 @@
 // The host view as people use it: open, search, expand, sort, select, go back in time, come back.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { TestServer, hostUrl, signedIn, startBrowser } from '../harness.mjs';
 import { bigTree, smallTree, snapshot } from '../samples.mjs';
 
@@ -29,6 +30,13 @@ after(async () => {
 
 const row = (/** @type {string} */ name) => page.locator('.row:not([hidden])', { has: page.locator('.label', { hasText: name }) }).first();
 const shown = async () => page.locator('.row:not([hidden]) .label').allTextContents();
+
+/** Rows are drawn with the next frame: asks until the answer is the expected one, at most ten seconds. @param {() => Promise<unknown>} ask @param {unknown} expected */
+async function settles(ask, expected) {
+  const until = Date.now() + 10_000;
+  while (Date.now() < until && !isDeepStrictEqual(await ask(), expected)) await page.waitForTimeout(20);
+  assert.deepEqual(await ask(), expected);
+}
 
 test('the fleet lists this machine, live, and the uploaded host', async () => {
   await page.getByRole('gridcell', { name: 'box-1', exact: true }).waitFor();
@@ -90,10 +98,10 @@ test('a click on a header sorts, and again inverts', async () => {
   await page.getByRole('columnheader', { name: 'PID' }).getByRole('button').click();
   await page.locator('[role=columnheader][aria-sort=ascending]').waitFor();
   const pids = async () => page.locator('.row:not([hidden])').evaluateAll((rows) => rows.sort((a, b) => Number(a.getAttribute('aria-rowindex')) - Number(b.getAttribute('aria-rowindex'))).map((one) => one.querySelectorAll('.cell')[1]?.textContent));
-  assert.deepEqual(await pids(), ['1', '40', '50', '51', '52']);
+  await settles(pids, ['1', '40', '50', '51', '52']);
   await page.getByRole('columnheader', { name: 'PID' }).getByRole('button').click();
   await page.locator('[role=columnheader][aria-sort=descending]').waitFor();
-  assert.deepEqual(await pids(), ['1', '50', '52', '51', '40']);
+  await settles(pids, ['1', '50', '52', '51', '40']);
 });
 
 test('selection, focus and the details stay while the host goes on', async () => {
