@@ -115,7 +115,9 @@ test('the command palette runs commands and opens hosts', async () => {
   const before = await page.evaluate(() => document.documentElement.dataset['theme']);
   await page.keyboard.press('Enter');
   await page.waitForFunction((theme) => document.documentElement.dataset['theme'] !== theme, before);
+  await page.locator('.palette li').first().waitFor({ state: 'detached' });
   await page.keyboard.press('Control+k');
+  await page.locator('.palette li').first().waitFor();
   await page.keyboard.type('all hosts');
   await page.keyboard.press('Enter');
   await page.locator('.fleet').waitFor();
