@@ -11,6 +11,7 @@ mod app;
 mod assets;
 mod body;
 mod config;
+pub mod csv_text;
 mod error;
 mod history;
 mod hosts;

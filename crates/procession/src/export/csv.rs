@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use procession_model::{Metric, Process, ProcessState, Sample};
+use procession_server::csv_text::harmless;
 use procession_store::KeptSnapshot;
 
 use super::Sink;
@@ -108,23 +109,13 @@ fn state(sample: &Sample) -> Cow<'static, str> {
     state.map_or(Cow::Borrowed(""), |state| Cow::Owned(harmless(&state.name()).into_owned()))
 }
 
-/// A cell that no spreadsheet takes for a formula: the characters that begin one are led by an apostrophe (OWASP, "CSV
-/// Injection"). Only text that others chose goes through here; numbers stay as they are.
-fn harmless(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn formulas_are_disarmed() {
-        for hostile in ["=cmd|'/c calc'!A1", "+1", "-1", "@SUM(A1)", "\t=1"] {
+        for hostile in ["=cmd|'/c calc'!A1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1"] {
             assert!(harmless(hostile).starts_with('\''), "{hostile}");
         }
         assert_eq!(harmless("bash"), "bash");

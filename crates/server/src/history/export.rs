@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::access::Reader;
 use crate::app::App;
+use crate::csv_text::harmless;
 use crate::error::ApiError;
 use crate::json_stream::{self, Chunk};
 use crate::json_text::{field, value};
@@ -222,14 +223,4 @@ fn cells_of<'a>(hostname: &'a str, kept: &KeptSnapshot, process: &'a Process) ->
         number(sample.get(Metric::ReadBytes)),
         number(sample.get(Metric::WriteBytes)),
     ]
-}
-
-/// A text that a spreadsheet takes for text: what would begin a formula gets an apostrophe before it (OWASP, CSV
-/// injection).
-fn harmless(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
-    }
 }
