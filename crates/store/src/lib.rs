@@ -7,6 +7,8 @@ mod blocking;
 mod catalog;
 mod engine;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod rollup;
 mod sqlite;

@@ -116,6 +116,16 @@ pub(crate) fn read_row(row: &Bytes) -> RowContents {
     contents
 }
 
+/// Whether what is whole of a row is the same after it was written and read again.
+pub(crate) fn comes_back(row: &Bytes) -> bool {
+    let records = read_row(row).records;
+    let mut again = RowBuilder::new();
+    for record in &records {
+        again.push(record);
+    }
+    read_row(&Bytes::copy_from_slice(again.bytes())) == RowContents { records, damages: 0 }
+}
+
 fn record_at(row: &Bytes, at: usize) -> Option<(Record, usize)> {
     let header = row.get(at..at + HEADER_BYTES)?;
     if header[..2] != MARKER {

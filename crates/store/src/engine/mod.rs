@@ -37,6 +37,7 @@ use journal_rows::JournalRows;
 use open_host::Hosts;
 
 pub use ingest::BATCH_ITEMS_MAX;
+pub(crate) use journal::comes_back as journal_comes_back;
 pub(crate) use level::Level;
 pub use runs::RUNS_MAX;
 pub use samples::SAMPLES_MAX;
