@@ -1,6 +1,6 @@
 //! What a look at every process costs, beside other ways to look: CPU time for a process and sweep, all in the same run.
 //!
-//! `cargo run --release -p procession-agent --example cost -- [PROCESSES] [ROUNDS]` makes that many idle processes, looks at
+//! `cargo run --release -p procession-agent --example cost -- [PROCESSES] [ROUNDS] [WAY]` makes that many idle processes, looks at
 //! all processes of the machine by each way in turn, and prints one JSON object a way: the median of the rounds in
 //! nanoseconds, and its ratio to the loop that does nothing but `pread`. psutil is measured where `python3` (or the program
 //! in `PROCESSION_PYTHON`) has it.
@@ -49,7 +49,9 @@ print((time.process_time() - began) / seen * 1e9)
         let processes: usize = arguments.next().as_deref().unwrap_or("1000").parse()?;
         let rounds: usize = arguments.next().as_deref().unwrap_or("7").parse()?;
         let population = Population::new(processes)?;
+        let only = arguments.next();
         let mut ways = ways()?;
+        ways.retain(|(name, _)| only.as_deref().is_none_or(|only| only == *name));
         let mut figures: Vec<(&str, Vec<f64>)> = ways.iter().map(|(name, _)| (*name, Vec::new())).collect();
         for round in 0..=rounds {
             for ((_, look), (_, figures)) in ways.iter_mut().zip(&mut figures) {
@@ -60,7 +62,9 @@ print((time.process_time() - began) / seen * 1e9)
                 }
             }
         }
-        figures.push(("psutil", (0..rounds.min(3)).map_while(|_| psutil_ns()).collect()));
+        if only.is_none() {
+            figures.push(("psutil", (0..rounds.min(3)).map_while(|_| psutil_ns()).collect()));
+        }
         print(processes, &mut figures);
         drop(population);
         Ok(())

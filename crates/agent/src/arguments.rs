@@ -98,9 +98,11 @@ pub struct AgentArguments {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CollectorChoice {
-    /// By the kernel's events where they are to be had
+    /// By the best that is to be had of the others
     #[default]
     Auto,
+    /// By a program in the kernel
+    Bpf,
     /// By the kernel's events, or not at all
     Events,
     /// Not: only what is there at a snapshot is seen
@@ -111,6 +113,7 @@ impl From<CollectorChoice> for Collection {
     fn from(choice: CollectorChoice) -> Self {
         match choice {
             CollectorChoice::Auto => Self::Auto,
+            CollectorChoice::Bpf => Self::Bpf,
             CollectorChoice::Events => Self::Events,
             CollectorChoice::Polling => Self::Polling,
         }

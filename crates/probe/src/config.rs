@@ -19,9 +19,11 @@ pub struct OptionalFields {
 /// How processes are found that live shorter than an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Collection {
-    /// By the kernel's events where they are to be had, else not at all.
+    /// By the best that is to be had: a program in the kernel, the kernel's events, else not at all.
     #[default]
     Auto,
+    /// By a program in the kernel (BPF), or it is an error.
+    Bpf,
     /// By the kernel's events, or it is an error.
     Events,
     /// Not at all: only what is there at a snapshot is seen.

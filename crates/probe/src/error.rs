@@ -29,6 +29,11 @@ pub enum ProbeError {
         "the kernel's events of processes are not to be had: {0}. Leave the collector to the agent (auto) to do without"
     )]
     Events(String),
+    /// A program in the kernel was asked for and is not to be had.
+    #[error(
+        "a program in the kernel (BPF) is not to be had: {0}. Leave the collector to the agent (auto) to do without"
+    )]
+    Bpf(String),
     /// No collector for this operating system.
     #[error("processes cannot be sampled on this operating system")]
     Unsupported,

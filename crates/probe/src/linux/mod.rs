@@ -4,6 +4,7 @@
 //! price is one descriptor a process (and a page in the kernel): no more than half of what we may have, beyond that files
 //! are opened, read and closed.
 
+mod bpf;
 mod describe;
 mod events;
 mod facts;
@@ -27,13 +28,15 @@ use rustix::fs::{CWD, OFlags};
 use rustix::process::{Resource, getrlimit};
 
 use describe::Describer;
-use events::{BootClock, Events};
+use events::{BootClock, Events, Looked, monotonic_ns};
 use file::{open, read_error};
 use host::{HostCounters, HostFiles};
-use sweep::{Interval, Sweeper};
+use sweep::{Interval, Sweeper, TaskSource};
 use users::Users;
 
 use crate::{Collection, Moment, ProbeConfig, ProbeError};
+
+const NOT_OURS: &str = "the proc file system is not this machine's own";
 
 /// Samples by the proc file system.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ pub(crate) struct Collector {
     host_files: HostFiles,
     facts: Arc<HostFacts>,
     sweeper: Sweeper,
+    /// In place of reading the proc file system.
+    tasks: Option<Box<dyn TaskSource>>,
     events: Option<Events>,
     clock: BootClock,
     earlier: Option<Earlier>,
@@ -73,7 +78,7 @@ impl Collector {
             _ => boot_time(&counters),
         };
         let mut notes = Vec::new();
-        let events = open_events(config.events, &proc_root, counters.cpu_count, &mut notes)?;
+        let Sources { tasks, events } = open_sources(config.events, &proc_root, counters.cpu_count, &mut notes)?;
         let facts = Arc::new(HostFacts {
             cpu_count: Some(counters.cpu_count),
             memory_total_bytes: counters.memory_total_bytes,
@@ -88,7 +93,7 @@ impl Collector {
         let descriptors_max = config.descriptors_max.unwrap_or_else(half_of_the_descriptors);
         let sweeper = Sweeper::new(describer, config.fields, boot_time, descriptors_max);
         let clock = BootClock { boot_time, ticks_per_second: rustix::param::clock_ticks_per_second() };
-        Ok(Self { proc, proc_root, host_files, facts, sweeper, events, clock, earlier: None, notes })
+        Ok(Self { proc, proc_root, host_files, facts, sweeper, tasks, events, clock, earlier: None, notes })
     }
 
     pub(crate) fn snapshot_into(&mut self, moment: Moment, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
@@ -99,7 +104,12 @@ impl Collector {
             .as_ref()
             .zip(length)
             .map(|(earlier, length)| Interval { length, began_uptime_ticks: earlier.counters.uptime_ticks });
-        self.sweeper.sweep(self.proc.as_fd(), interval).map_err(|error| read_error(&self.proc_root, error))?;
+        let began_ns = monotonic_ns();
+        let swept = match &mut self.tasks {
+            Some(tasks) => self.sweeper.sweep_tasks(self.proc.as_fd(), &mut **tasks, interval),
+            None => self.sweeper.sweep(self.proc.as_fd(), interval),
+        };
+        swept.map_err(|error| read_error(&self.proc_root, error))?;
         self.update_facts(&counters);
 
         snapshot.time = moment.wall;
@@ -115,7 +125,7 @@ impl Collector {
         );
         snapshot.brief.clear();
         snapshot.losses.clear();
-        self.tell_between(snapshot);
+        self.tell_between(snapshot, began_ns);
         self.sweeper.write_errors_into(&mut snapshot.field_errors);
         self.earlier = Some(Earlier { time: moment.wall, monotonic: moment.monotonic, counters });
         Ok(())
@@ -130,11 +140,12 @@ impl Collector {
     }
 
     /// Events are drained after the look: the end of whoever is not in it has been told by then.
-    fn tell_between(&mut self, snapshot: &mut Snapshot) {
+    fn tell_between(&mut self, snapshot: &mut Snapshot, began_ns: u64) {
         let earlier = self.earlier.as_ref().map(|earlier| earlier.time);
         let (entries, departed, describer) = self.sweeper.parts();
         if let Some(events) = &mut self.events {
-            events.write_into(snapshot, earlier, entries, departed, describer, self.clock);
+            let looked = Looked { began_ns, entries, departed };
+            events.write_into(snapshot, earlier, looked, describer, self.clock);
             if earlier.is_none() {
                 // What began and ended before the first look belongs to no interval.
                 snapshot.brief.clear();
@@ -159,26 +170,40 @@ impl Collector {
     }
 }
 
-/// Where events are not to be had, a note says what is missed, unless they were asked for.
-fn open_events(
+/// Where figures and events come from.
+#[derive(Debug, Default)]
+struct Sources {
+    tasks: Option<Box<dyn TaskSource>>,
+    events: Option<Events>,
+}
+
+/// The best that is to be had of what is wanted. Where events are not to be had, a note says what is missed, unless they
+/// were asked for.
+fn open_sources(
     wanted: Collection,
     proc_root: &Path,
     cpu_count: u32,
     notes: &mut Vec<String>,
-) -> Result<Option<Events>, ProbeError> {
+) -> Result<Sources, ProbeError> {
+    if wanted == Collection::Polling {
+        return Ok(Sources::default());
+    }
     // Another proc file system may be another machine's, or made: its pids are not those of our kernel's events.
-    let ours = proc_root == Path::new("/proc");
-    let opened = match wanted {
-        Collection::Polling => return Ok(None),
-        _ if !ours => Err("the proc file system is not this machine's own".to_owned()),
-        _ => Events::open(cpu_count, notes),
-    };
-    match opened {
-        Ok(events) => Ok(Some(events)),
+    let ours = if proc_root == Path::new("/proc") { Ok(()) } else { Err(NOT_OURS.to_owned()) };
+    if wanted != Collection::Events {
+        match ours.clone().and_then(|()| bpf::open()) {
+            Ok(bpf) => return Ok(Sources { tasks: Some(bpf.tasks), events: Some(Events::new(bpf.events)) }),
+            Err(reason) if wanted == Collection::Bpf => return Err(ProbeError::Bpf(reason)),
+            // Most do without; `--collector bpf` says why.
+            Err(_) => {}
+        }
+    }
+    match ours.and_then(|()| Events::by_netlink(cpu_count, notes)) {
+        Ok(events) => Ok(Sources { tasks: None, events: Some(events) }),
         Err(reason) if wanted == Collection::Events => Err(ProbeError::Events(reason)),
         Err(reason) => {
             notes.push(format!("processes that begin and end between two snapshots are not seen (events: {reason})"));
-            Ok(None)
+            Ok(Sources::default())
         }
     }
 }

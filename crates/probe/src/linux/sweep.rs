@@ -27,6 +27,12 @@ pub(super) struct Interval {
     pub(super) began_uptime_ticks: u64,
 }
 
+/// The figures of all processes at once, from elsewhere than the proc file system.
+pub(super) trait TaskSource: std::fmt::Debug + Send {
+    /// Hands over pid and figures of every process, pids ascending, each once. CPU time is that of all threads.
+    fn look(&mut self, take: &mut dyn FnMut(u32, &Stat<'_>)) -> Result<(), Errno>;
+}
+
 /// Looks at every process, and keeps what the next look needs.
 #[derive(Debug)]
 pub(super) struct Sweeper {
@@ -77,16 +83,8 @@ impl Sweeper {
         reader.describer.begin_snapshot();
         let mut next = 0;
         for pid in listing.pids().iter().copied() {
-            while entries.get(next).is_some_and(|entry| entry.pid < pid) {
-                entries[next].alive = false;
-                next += 1;
-            }
-            let known = entries.get_mut(next).filter(|entry| entry.pid == pid);
-            let look = match known {
-                Some(entry) => {
-                    next += 1;
-                    reader.look_again(proc, entry, interval)
-                }
+            let look = match known(entries, &mut next, pid) {
+                Some(entry) => reader.look_again(proc, entry, interval),
                 None => reader.look_first(proc, pid, interval),
             };
             match look {
@@ -95,6 +93,38 @@ impl Sweeper {
                 Err(error) if is_gone(error) => {}
                 Err(error) => error_counts.add_one(Field::Process, reason(error)),
             }
+        }
+        entries[next..].iter_mut().for_each(|entry| entry.alive = false);
+        self.settle();
+        Ok(())
+    }
+
+    /// Like [`Sweeper::sweep`], with the figures from elsewhere: only what stays fixed of a process is read in the proc
+    /// file system. Where that fails half-way, it is as if nobody had looked.
+    pub(super) fn sweep_tasks(
+        &mut self,
+        proc: BorrowedFd<'_>,
+        source: &mut dyn TaskSource,
+        interval: Option<Interval>,
+    ) -> Result<(), Errno> {
+        let Self { listing: _, entries, arrivals, departed: _, reader, error_counts } = self;
+        error_counts.clear();
+        reader.describer.begin_snapshot();
+        let mut next = 0;
+        let looked = source.look(&mut |pid, stat| {
+            match known(entries, &mut next, pid) {
+                Some(entry) if entry.start_ticks == stat.start_ticks => {
+                    return reader.refresh(proc, entry, stat, interval);
+                }
+                Some(entry) => entry.alive = false,
+                None => {}
+            }
+            arrivals.push(reader.first_entry(proc, pid, stat, interval));
+        });
+        if let Err(error) = looked {
+            arrivals.clear();
+            entries.iter_mut().for_each(|entry| entry.alive = true);
+            return Err(error);
         }
         entries[next..].iter_mut().for_each(|entry| entry.alive = false);
         self.settle();
@@ -132,6 +162,21 @@ impl Sweeper {
         }
         self.entries.iter().for_each(|entry| self.error_counts.add(entry.errors));
     }
+}
+
+/// The entry with this pid, from `next` on; those before it are not listed any more.
+fn known<'entries>(
+    entries: &'entries mut [ProcessEntry],
+    next: &mut usize,
+    pid: u32,
+) -> Option<&'entries mut ProcessEntry> {
+    while let Some(entry) = entries.get_mut(*next).filter(|entry| entry.pid < pid) {
+        entry.alive = false;
+        *next += 1;
+    }
+    let entry = entries.get_mut(*next).filter(|entry| entry.pid == pid);
+    *next += usize::from(entry.is_some());
+    entry
 }
 
 /// Reads single processes.

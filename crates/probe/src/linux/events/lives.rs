@@ -42,7 +42,7 @@ struct Newborn {
 
 /// What is known from events and not told yet.
 #[derive(Debug, Default)]
-pub(super) struct Lives {
+pub(in crate::platform) struct Lives {
     newborn: HashMap<u32, Newborn>,
     /// In the order in which they ended.
     finished: Vec<Life>,
@@ -115,13 +115,13 @@ impl Lives {
         }
     }
 
-    /// The lives that are over. `is_listed` says of a pid and a beginning whether that process is in the snapshot still:
-    /// then its end is told when it is gone.
-    pub(super) fn finished(&mut self, is_listed: impl Fn(u32, u64) -> bool) -> Vec<Life> {
+    /// The lives that are over. `is_listed` says of a pid, a beginning and an end whether that process is in the snapshot
+    /// still: then its end is told when it is gone.
+    pub(super) fn finished(&mut self, is_listed: impl Fn(u32, u64, Option<u64>) -> bool) -> Vec<Life> {
         let (listed, finished): (Vec<_>, Vec<_>) =
-            self.finished.drain(..).partition(|life| is_listed(life.pid, life.began_ns));
+            self.finished.drain(..).partition(|life| is_listed(life.pid, life.began_ns, Some(life.ending.time_ns)));
         self.endings.extend(listed.into_iter().map(|life| (life.pid, life.ending)));
-        self.newborn.retain(|pid, newborn| !is_listed(*pid, newborn.began_ns));
+        self.newborn.retain(|pid, newborn| !is_listed(*pid, newborn.began_ns, None));
         finished
     }
 
@@ -197,8 +197,11 @@ mod tests {
         lives.take_task_end(task_end(10, 10, 2));
         lives.match_task_ends();
         let now = (Timestamp::from_ms(100), 15_000_000);
-        let ends: Vec<_> =
-            lives.finished(|_, _| false).iter().map(|life| (life.pid, life.executed, life.ending.end(now))).collect();
+        let ends: Vec<_> = lives
+            .finished(|_, _, _| false)
+            .iter()
+            .map(|life| (life.pid, life.executed, life.ending.end(now)))
+            .collect();
         let end = |exit, cpu| End {
             time: Some(Timestamp::from_ms(90)),
             exit: Some(exit),
@@ -208,7 +211,7 @@ mod tests {
         assert_eq!(ends, [(10, true, end(Exit::Code(3), 8)), (10, false, end(Exit::Signal(9), 2))]);
         lives.end_snapshot(|_| false);
         lives.take_event(exited(11, 0));
-        assert_eq!(lives.finished(|_, _| false).len(), 1, "its beginning was in the interval before");
+        assert_eq!(lives.finished(|_, _, _| false).len(), 1, "its beginning was in the interval before");
     }
 
     #[test]
@@ -217,7 +220,7 @@ mod tests {
         lives.take_event(exited(5, 0x0100));
         lives.take_event(fork(6));
         lives.take_event(exited(6, 0));
-        assert!(lives.finished(|pid, _| pid == 6).is_empty(), "6 is a zombie");
+        assert!(lives.finished(|pid, _, _| pid == 6).is_empty(), "6 is a zombie");
         for _ in 0..5 {
             lives.end_snapshot(|pid| pid == 5 || pid == 6);
         }

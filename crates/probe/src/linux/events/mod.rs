@@ -4,35 +4,43 @@ mod connector;
 mod filter;
 mod lives;
 mod socket;
+mod source;
 mod taskstats;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use procession_model::{Brief, Description, Ended, Identity, Loss, LossKind, Snapshot, Timestamp};
+use procession_model::{Brief, Description, Ended, Identity, Loss, LossKind, ProcessState, Snapshot, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::describe::{Describer, start_time, text};
 use super::process_entry::ProcessEntry;
 use crate::NAME_BYTES_MAX;
-use connector::Connector;
 use lives::{LIVES_MAX, Life, Lives, wall_time};
-use taskstats::TaskStats;
+use source::Netlink;
+
+pub(super) use source::EventSource;
 
 /// Programs that are told apart among the lives that are only counted.
 const SUMMARIES_MAX: usize = 1_000;
-/// What a message takes of the kernel's buffer, roughly: it counts its own overhead too.
-const MESSAGE_BUFFER_BYTES: usize = 1_024;
 
 /// Events of processes, drained in batches: a wake-up an event would cost ten times as much.
 #[derive(Debug)]
 pub(super) struct Events {
-    connector: Connector,
-    task_stats: Option<TaskStats>,
+    source: Box<dyn EventSource>,
     lives: Lives,
     overflowed: bool,
     /// When everything that had happened was drained the last time.
     drained_ns: u64,
+}
+
+/// A look at all processes, and what it found gone.
+#[derive(Debug)]
+pub(super) struct Looked<'look> {
+    /// By the clock of [`monotonic_ns`].
+    pub(super) began_ns: u64,
+    pub(super) entries: &'look [ProcessEntry],
+    pub(super) departed: &'look mut [Ended],
 }
 
 /// What of this boot is needed to tell when something happened.
@@ -43,41 +51,26 @@ pub(super) struct BootClock {
 }
 
 impl Events {
-    /// Listens. Says why where that is not to be had, and what else is missing.
-    pub(super) fn open(cpu_count: u32, notes: &mut Vec<String>) -> Result<Self, String> {
-        let connector = Connector::open()?;
-        let task_stats = TaskStats::open(cpu_count)
-            .map_err(|reason| {
-                notes.push(format!("CPU time and memory of ended processes are not known (taskstats: {reason})"));
-            })
-            .ok();
-        let lives = Lives::default();
-        Ok(Self { connector, task_stats, lives, overflowed: false, drained_ns: monotonic_ns() })
+    /// By the kernel's connector. Says why where that is not to be had, and what else is missing.
+    pub(super) fn by_netlink(cpu_count: u32, notes: &mut Vec<String>) -> Result<Self, String> {
+        Ok(Self::new(Box::new(Netlink::open(cpu_count, notes)?)))
+    }
+
+    pub(super) fn new(source: Box<dyn EventSource>) -> Self {
+        Self { source, lives: Lives::default(), overflowed: false, drained_ns: monotonic_ns() }
     }
 
     /// How the collector is called.
-    pub(super) const fn name(&self) -> &'static str {
-        if self.task_stats.is_some() { "proc+events+taskstats" } else { "proc+events" }
+    pub(super) fn name(&self) -> &'static str {
+        self.source.name()
     }
 
     /// Takes everything that has come. Returns how full the kernel's buffer was, at most 1.
     pub(super) fn drain(&mut self) -> f64 {
-        let lives = &mut self.lives;
-        let events = self.connector.drain(|event| lives.take_event(event));
-        // The last words of a task are sent before the event of its end: drained after it, they are there.
-        let stats = self.task_stats.as_mut().map(|stats| stats.drain(|end| lives.take_task_end(end)));
-        self.lives.match_task_ends();
+        let filled = self.source.drain(&mut self.lives);
         self.drained_ns = monotonic_ns();
-        let stats_overflowed = stats.is_some_and(|stats| stats.is_ok_and(|stats| stats.overflowed));
-        let Ok(events) = events else {
-            self.overflowed = true;
-            return 1.0;
-        };
-        self.overflowed |= events.overflowed || stats_overflowed;
-        #[expect(clippy::cast_precision_loss, reason = "a share, roughly")]
-        let full =
-            (events.messages * MESSAGE_BUFFER_BYTES) as f64 / self.connector.receive_buffer_bytes().max(1) as f64;
-        if events.overflowed { 1.0 } else { full.min(1.0) }
+        self.overflowed |= filled.overflowed;
+        filled.share
     }
 
     /// Tells what happened since the snapshot before. `entries` are the processes of this one, `departed` those of the one
@@ -86,8 +79,7 @@ impl Events {
         &mut self,
         snapshot: &mut Snapshot,
         earlier: Option<Timestamp>,
-        entries: &[ProcessEntry],
-        departed: &mut [Ended],
+        Looked { began_ns: look_began_ns, entries, departed }: Looked<'_>,
         describer: &mut Describer,
         clock: BootClock,
     ) {
@@ -95,10 +87,10 @@ impl Events {
         let now = (snapshot.time, self.drained_ns);
         let boot_ns = boot_offset_ns();
         let find = |pid: u32| entries.binary_search_by_key(&pid, |entry| entry.pid).ok().map(|index| &entries[index]);
-        let is_listed = |pid: u32, began_ns: u64| {
+        let is_listed = |pid: u32, began_ns: u64, ended_ns: Option<u64>| {
             let ticks = ticks(began_ns + boot_ns, clock.ticks_per_second);
-            // The kernel notes the start a little before it tells of it.
-            find(pid).is_some_and(|entry| entry.start_ticks.abs_diff(ticks) <= 2)
+            let ended_before = ended_ns.is_some_and(|ended| ended < look_began_ns);
+            find(pid).is_some_and(|entry| is_same((entry.start_ticks, entry.sample.state()), ticks, ended_before))
         };
         let lives = self.lives.finished(is_listed);
         for departed in departed {
@@ -124,6 +116,14 @@ impl Events {
             snapshot.losses.push(Loss { kind: LossKind::Events, from, until: snapshot.time, count: None });
         }
     }
+}
+
+/// Whether the process that was listed, of which start and state are known, is the one that began at this time. Pids may
+/// be used again within a tick; but a process that had ended before the look began can only be in it as a zombie.
+fn is_same((listed_ticks, state): (u64, Option<ProcessState>), start_ticks: u64, ended_before: bool) -> bool {
+    let ended = state.is_some_and(|state| matches!(state, ProcessState::ZOMBIE | ProcessState::DEAD));
+    // The kernel notes the start a little before it tells of it.
+    listed_ticks.abs_diff(start_ticks) <= 2 && (ended || !ended_before)
 }
 
 /// A process that was never looked at: its parent and its last words tell what is known.
@@ -176,7 +176,8 @@ fn summarise<'a>(
     brief.extend(sums.into_values());
 }
 
-fn monotonic_ns() -> u64 {
+/// The clock of the kernel's events.
+pub(super) fn monotonic_ns() -> u64 {
     nanoseconds(ClockId::Monotonic)
 }
 
@@ -199,16 +200,21 @@ fn ticks(since_boot_ns: u64, ticks_per_second: u64) -> u64 {
 mod tests {
     use super::*;
 
+    fn nobody() -> Looked<'static> {
+        Looked { began_ns: 0, entries: &[], departed: &mut [] }
+    }
+
     #[test]
     fn an_overflow_is_a_loss_and_the_next_snapshot_has_none() {
-        let mut events = match Events::open(1, &mut Vec::new()) {
-            Ok(events) => events,
+        let source = match Netlink::open(1, &mut Vec::new()) {
+            Ok(source) => source,
             Err(reason) => {
                 eprintln!("skipped: the kernel's events are not to be had here: {reason}");
                 return;
             }
         };
-        events.connector.shrink_receive_buffer();
+        source.shrink_receive_buffer();
+        let mut events = Events::new(Box::new(source));
         for _ in 0..200 {
             std::process::Command::new("true").status().unwrap();
         }
@@ -217,11 +223,20 @@ mod tests {
         let clock = BootClock { boot_time: Timestamp::from_ms(0), ticks_per_second: 100 };
         let (earlier, time) = (Timestamp::from_ms(5), Timestamp::from_ms(9));
         let mut snapshot = Snapshot { time, ..Snapshot::default() };
-        events.write_into(&mut snapshot, Some(earlier), &[], &mut [], &mut describer, clock);
+        events.write_into(&mut snapshot, Some(earlier), nobody(), &mut describer, clock);
         assert_eq!(snapshot.losses, [Loss { kind: LossKind::Events, from: earlier, until: time, count: None }]);
         let mut next = Snapshot { time, ..Snapshot::default() };
-        events.write_into(&mut next, Some(time), &[], &mut [], &mut describer, clock);
+        events.write_into(&mut next, Some(time), nobody(), &mut describer, clock);
         assert!(next.losses.is_empty());
+    }
+
+    #[test]
+    fn who_had_ended_before_the_look_is_listed_only_as_a_zombie() {
+        let (running, zombie) = ((100, Some(ProcessState::RUNNING)), (100, Some(ProcessState::ZOMBIE)));
+        assert!(is_same(running, 101, false), "it ended while we looked");
+        assert!(!is_same(running, 101, true), "its pid is used again, within the same tick");
+        assert!(is_same(zombie, 101, true));
+        assert!(!is_same(zombie, 103, true), "another start");
     }
 
     #[test]
@@ -230,7 +245,7 @@ mod tests {
             let mut lives = Lives::default();
             lives.take_event(connector::ProcessEvent::Fork { parent_pid, pid, time_ns: 1 });
             lives.take_event(connector::ProcessEvent::Exit { pid, status: 0, time_ns: 2 });
-            lives.finished(|_, _| false).remove(0)
+            lives.finished(|_, _, _| false).remove(0)
         };
         let lives: Vec<_> = (0..9).map(|pid| life(pid, pid % 2)).collect();
         let mut describer = Describer::new(super::super::users::Users::new(std::path::Path::new("/")), None);
