@@ -101,6 +101,8 @@ pub trait Catalog: Send + Sync {
     async fn hosts(&self) -> Result<Vec<Host>, StoreError>;
     /// The host of this name, made if there is none; numbers count up from 0.
     async fn host_named(&self, name: &str, now: Timestamp) -> Result<Host, StoreError>;
+    /// The hosts of these names, in their order, those made that are not there; all in one durable step.
+    async fn hosts_named(&self, names: Vec<String>, now: Timestamp) -> Result<Vec<Host>, StoreError>;
     /// Keeps a key.
     async fn create_key(&self, key: NewKey) -> Result<Key, StoreError>;
     /// All keys by number, revoked ones too.

@@ -115,6 +115,13 @@ pub struct KeptSnapshot {
     pub snapshot: Arc<Snapshot>,
 }
 
+impl KeptSnapshot {
+    /// As it is in a list.
+    pub fn entry(&self) -> SnapshotEntry {
+        SnapshotEntry { id: self.id, time: self.snapshot.time }
+    }
+}
+
 /// A snapshot in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotEntry {
@@ -161,6 +168,8 @@ pub struct HostSeries {
     pub points: Vec<HostPoint>,
     /// The length of a step in milliseconds; 0 where every snapshot is a point.
     pub step_ms: u64,
+    /// The step of the coarsest rollup that was read, in milliseconds; 0 if all came from snapshots.
+    pub rollup_ms: u64,
 }
 
 /// Which process samples are asked for.
@@ -331,6 +340,15 @@ pub trait History: Send + Sync {
         before: Option<SnapshotId>,
         limit: usize,
     ) -> Result<Vec<SnapshotEntry>, StoreError>;
+    /// Whole snapshots of a host in a range, oldest first: those after another one, at most `limit`, fewer where they are
+    /// large. Empty only when there are no more.
+    async fn scan(
+        &self,
+        host: HostNumber,
+        range: Range,
+        after: Option<SnapshotEntry>,
+        limit: usize,
+    ) -> Result<Vec<KeptSnapshot>, StoreError>;
     /// The newest `limit` snapshots of a host in a range as points, oldest first.
     async fn newest_points(&self, host: HostNumber, range: Range, limit: usize) -> Result<Vec<HostPoint>, StoreError>;
     /// A host over a range in at most `points` points.

@@ -16,7 +16,9 @@ mod sqlite;
 pub use catalog::{
     Catalog, Host, HostNumber, Key, KeyChange, KeyId, KeyPurpose, NewKey, NewSession, Session, SignInLink,
 };
-pub use engine::{BATCH_ITEMS_MAX, LIST_MAX, POINTS_MAX, RUNS_MAX, SAMPLES_MAX, SealPolicy};
+pub use engine::{
+    BATCH_ITEMS_MAX, LIST_MAX, POINTS_MAX, RUNS_MAX, SAMPLES_MAX, SCAN_MAX, SCAN_SAMPLES_MAX, SealPolicy,
+};
 pub use error::StoreError;
 pub use history::{
     Append, Appended, Applied, FrameOrigin, History, HostPoint, HostSeries, KeptSnapshot, LEVELS, LevelStats, Nearest,

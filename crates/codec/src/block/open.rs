@@ -23,12 +23,24 @@ pub struct Block {
     rows: Vec<Row>,
     by_pid: Vec<u32>,
     happenings: Happenings,
-    metrics: [MetricTable; Metric::COUNT],
+    /// Those that were read; `None` for the others.
+    metrics: [Option<MetricTable>; Metric::COUNT],
 }
 
 impl Block {
     /// Opens a block with the dictionary of its epoch, which must have at least the block's own segment.
     pub fn open(head: &[u8], body: &[u8], dictionary: &Dictionary) -> Result<Self, DecodeError> {
+        Self::open_only(head, body, dictionary, &Metric::ALL)
+    }
+
+    /// Opens a block for those who ask for some metrics only; of the others nothing is known then. Metrics are more than half
+    /// of what opening takes.
+    pub fn open_only(
+        head: &[u8],
+        body: &[u8],
+        dictionary: &Dictionary,
+        wanted: &[Metric],
+    ) -> Result<Self, DecodeError> {
         let head = Head::open(head)?;
         let summary = *head.summary();
         if body.len() != head.body_len() {
@@ -44,14 +56,20 @@ impl Block {
         let happenings = read_happenings(head.body_section(body, HAPPENINGS)?, &timeline, &mut strings)?;
         let phase = |row: &Row| Phase { first: row.first, frames: row.frames, goes_on: row.goes_on };
         let phases: Vec<Phase> = rows.iter().map(phase).collect();
-        let mut metrics: [MetricTable; Metric::COUNT] = Default::default();
-        for metric in Metric::ALL {
+        let mut metrics: [Option<MetricTable>; Metric::COUNT] = Default::default();
+        for metric in wanted {
             let section = head.body_section(body, METRICS + metric.index())?;
-            metrics[metric.index()] = MetricTable::read(section, metric, &phases, &timeline.times, dictionary)?;
+            let table = MetricTable::read(section, *metric, &phases, &timeline.times, dictionary)?;
+            metrics[metric.index()] = Some(table);
         }
         let mut by_pid: Vec<u32> = (0..summary.rows).collect();
         by_pid.sort_by_key(|row| rows[*row as usize].description.identity);
         Ok(Self { summary, timeline, series, rows, by_pid, happenings, metrics })
+    }
+
+    /// Whether these metrics were read.
+    pub fn has(&self, metrics: &[Metric]) -> bool {
+        metrics.iter().all(|metric| self.metrics[metric.index()].is_some())
     }
 
     /// What the block covers.
@@ -85,16 +103,16 @@ impl Block {
         self.by_pid.iter().map(row).filter(move |(_, row)| row.is_in(frame))
     }
 
-    /// What one metric of one row was.
+    /// What one metric of one row was; empty if the metric was not read.
     pub fn row_series(&self, row: usize, metric: Metric) -> RowSeries<'_> {
-        self.metrics[metric.index()].row(row)
+        self.metrics[metric.index()].as_ref().map_or(RowSeries::default(), |table| table.row(row))
     }
 
     /// The sample of a row in a frame that has it.
     pub fn sample(&self, row: usize, frame: u32) -> Sample {
         let mut sample = Sample::ABSENT;
-        for (table, value) in self.metrics.iter().zip(sample.raw_mut()) {
-            *value = table.row(row).at(frame);
+        for (metric, value) in Metric::ALL.into_iter().zip(sample.raw_mut()) {
+            *value = self.row_series(row, metric).at(frame);
         }
         sample
     }
@@ -103,8 +121,8 @@ impl Block {
     pub fn samples(&self, row: usize) -> RowSamples<'_> {
         let (first, after) = self.rows.get(row).map_or((0, 0), |row| (row.first, row.after()));
         let mut series = [RowSeries::default(); Metric::COUNT];
-        for (series, table) in series.iter_mut().zip(&self.metrics) {
-            *series = table.row(row);
+        for (metric, series) in Metric::ALL.into_iter().zip(&mut series) {
+            *series = self.row_series(row, metric);
         }
         RowSamples::new(series, first, after)
     }

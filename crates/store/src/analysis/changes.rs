@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use procession_model::{Identity, Metric, Process, Snapshot};
+use procession_model::{Identity, Metric, Process};
 
 use super::{Changed, Changes, ProcessAt, ROWS_MAX};
-use crate::{KeptSnapshot, SnapshotEntry};
+use crate::KeptSnapshot;
 
 /// What changed from one snapshot to another, at most `limit` rows a list.
 pub(crate) fn changes(from: &KeptSnapshot, to: &KeptSnapshot, limit: usize) -> Changes {
@@ -39,7 +39,7 @@ pub(crate) fn changes(from: &KeptSnapshot, to: &KeptSnapshot, limit: usize) -> C
     ended.truncate(limit);
     changed.truncate(limit);
     let [began_count, ended_count, changed_count] = counts;
-    Changes { from: entry(from), to: entry(to), began, ended, changed, began_count, ended_count, changed_count }
+    Changes { from: from.entry(), to: to.entry(), began, ended, changed, began_count, ended_count, changed_count }
 }
 
 /// For each process of the later snapshot the same one in the earlier. Without a start, the same pid with the same name.
@@ -78,9 +78,4 @@ fn process_at(process: &Process) -> ProcessAt {
 
 fn memory(process: &ProcessAt) -> u64 {
     process.sample.get(Metric::Memory).unwrap_or(0)
-}
-
-fn entry(kept: &KeptSnapshot) -> SnapshotEntry {
-    let snapshot: &Snapshot = &kept.snapshot;
-    SnapshotEntry { id: kept.id, time: snapshot.time }
 }

@@ -6,7 +6,7 @@
 use procession_model::{Description, Timestamp};
 
 use super::piece::Piece;
-use super::plan::{self, Filter, Stretch};
+use super::plan::{self, Filter, Reads, Stretch};
 use super::{HostWith, HostsWith, ROWS_MAX};
 use crate::engine::{Engine, Segments};
 use crate::{HostNumber, Range, StoreError};
@@ -45,7 +45,7 @@ fn on_host<S: Segments>(
     range: Range,
     running: Option<Timestamp>,
 ) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
-    let filter = Filter { name: Some(name), ..Filter::default() };
+    let filter = Filter { name: Some(name), reads: Reads::Metrics(&[]), ..Filter::default() };
     let mut found: Option<(Timestamp, Timestamp)> = running.map(|newest| (newest, newest));
     let look = |stretch: &Stretch, found: &mut Option<(Timestamp, Timestamp)>| -> Result<(), StoreError> {
         let pieces = plan::open_stretch(engine, host, stretch, range, filter)?;

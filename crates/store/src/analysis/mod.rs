@@ -8,6 +8,7 @@
 mod answer;
 mod changes;
 mod forest;
+mod host;
 mod hosts_with;
 mod lives;
 mod peaks;

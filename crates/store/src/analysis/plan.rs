@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use procession_model::{SnapshotId, Timestamp};
+use procession_model::{Metric, SnapshotId, Timestamp};
 
 use super::piece::{Piece, RolledPiece};
 use super::raw::{self, Source};
@@ -26,7 +26,23 @@ pub(crate) struct Filter<'a> {
     pub(crate) name: Option<&'a str>,
     pub(crate) user: Option<&'a str>,
     pub(crate) pid: Option<u32>,
+    pub(crate) reads: Reads,
 }
+
+/// What is read of what was chosen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Reads {
+    /// Processes and all that is ever added up.
+    #[default]
+    Processes,
+    /// Processes and only some of their metrics.
+    Metrics(&'static [Metric]),
+    /// The host alone.
+    Host,
+}
+
+/// All metrics that are ever added up.
+const ADDED_UP: &[Metric] = &[Metric::Cpu, Metric::Memory, Metric::ReadBytes, Metric::WriteBytes];
 
 /// A host's history in a range.
 pub(crate) struct Gathered {
@@ -298,7 +314,11 @@ impl<S: Segments> Plan<'_, S> {
         let number = |time| Rollup::number_of(level.step_ms(), time);
         let touching = self.rolled(level).iter().filter(|entry| range.touches(entry.first_time, entry.last_time));
         for entry in touching.copied().collect::<Vec<_>>() {
-            let Some(rollup) = rollup::read(self.engine, &entry)? else {
+            let read = match self.filter.reads {
+                Reads::Host => rollup::read_steps(self.engine, &entry)?,
+                Reads::Processes | Reads::Metrics(_) => rollup::read(self.engine, &entry)?,
+            };
+            let Some(rollup) = read else {
                 self.is_stale = true;
                 return Ok(());
             };
@@ -345,7 +365,12 @@ impl<S: Segments> Plan<'_, S> {
     }
 
     fn source(&self, part: &Part<'_, S>) -> Result<Option<Source>, StoreError> {
-        let Filter { name, user, pid } = self.filter;
+        let Filter { name, user, pid, reads } = self.filter;
+        let metrics = match reads {
+            Reads::Host => return Ok(part.host_series()?.map(|host| Source::Skipped(Arc::new(host)))),
+            Reads::Metrics(metrics) => metrics,
+            Reads::Processes => ADDED_UP,
+        };
         let skipped = part.with_head(|head| {
             if name.is_none() && user.is_none() && pid.is_none() {
                 return Ok(None);
@@ -359,7 +384,7 @@ impl<S: Segments> Plan<'_, S> {
         if let Some(Some(head)) = skipped {
             return Ok(Some(Source::Skipped(Arc::new(head))));
         }
-        Ok(part.block()?.map(Source::Whole))
+        Ok(part.block_with(metrics)?.map(Source::Whole))
     }
 
     /// The last snapshot before a time.

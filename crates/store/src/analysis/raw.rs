@@ -2,7 +2,7 @@
 //!
 //! A block of late frames may go back and forth in time, so it is cut where its time goes back: in each [`RawPiece`] time
 //! goes on, and what is in a range is one window of it. A block that has nothing of what is asked is not read; its head
-//! still says when its snapshots were.
+//! still says when its snapshots were, and how the host was.
 
 use std::ops::Range as Span;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const MEASURED_MS_MAX: u64 = 86_400_000;
 pub(crate) enum Source {
     /// All of it.
     Whole(Arc<Block>),
-    /// One that has nothing of what is asked: only what its head says.
+    /// One that has nothing of what is asked, or of which only the host is: what its head says.
     Skipped(Arc<(Timeline, Series)>),
 }
 

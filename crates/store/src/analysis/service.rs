@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use procession_model::{Description, Identity, Timestamp};
+use procession_model::{Description, Identity, Metric, Timestamp};
 
 use super::lives::Lives;
 use super::piece::Piece;
-use super::plan::{self, Extent, Filter};
+use super::plan::{self, Extent, Filter, Reads};
 use super::search::Finder;
 use super::series::{MeanOver, Steps};
 use super::{
@@ -28,15 +28,15 @@ const COMMON_STEP_MS_MIN: u64 = 1_000;
 
 /// How fine a series is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fineness {
-    step_ms: u64,
-    level: Level,
+pub(super) struct Fineness {
+    pub(super) step_ms: u64,
+    pub(super) level: Level,
 }
 
 impl Fineness {
     /// For at most `points` points over a stretch of time.
-    fn of(extent: Extent, points: usize, least_step_ms: u64) -> Self {
-        let points = points.clamp(1, POINTS_MAX) as u64;
+    pub(super) fn of(extent: Extent, points: usize, least_step_ms: u64) -> Self {
+        let points = points.max(1) as u64;
         if least_step_ms == 0 && extent.frames <= points {
             return Self { step_ms: 0, level: Level::Raw };
         }
@@ -59,7 +59,7 @@ impl Fineness {
 }
 
 /// A step of whole quarters of an hour that has all of a stretch in it.
-fn covering(extent: Extent) -> u64 {
+pub(super) fn covering(extent: Extent) -> u64 {
     let mut step_ms = Level::QuarterHour.step_ms();
     let number = |step_ms, time| Rollup::number_of(step_ms, time);
     while step_ms < u64::MAX / 4 && number(step_ms, extent.first) != number(step_ms, extent.last) {
@@ -91,6 +91,7 @@ impl<S: Segments> Engine<S> {
         range: Range,
         points: usize,
     ) -> Result<Option<ProcessSeries>, StoreError> {
+        let points = points.min(POINTS_MAX);
         let Some(extent) = self.extent(&[host], range)? else {
             return Ok(None);
         };
@@ -112,6 +113,7 @@ impl<S: Segments> Engine<S> {
     }
 
     fn series(&self, host: Option<HostNumber>, of: &Of, range: Range, points: usize) -> Result<Series, StoreError> {
+        let points = points.min(POINTS_MAX);
         let hosts = self.hosts_of(host);
         let Some(extent) = self.extent(&hosts, range)? else {
             return Ok(Series::default());
@@ -140,7 +142,8 @@ impl<S: Segments> Engine<S> {
         let of = Of::Program(name.to_owned());
         let limit = limit.min(ROWS_MAX);
         for host in self.hosts_of(host) {
-            let Some(gathered) = plan::gather(self, host, range, level_for(self, host, range)?, of.filter())? else {
+            let filter = Filter { reads: Reads::Metrics(&[Metric::Cpu, Metric::Memory]), ..of.filter() };
+            let Some(gathered) = plan::gather(self, host, range, level_for(self, host, range)?, filter)? else {
                 continue;
             };
             let lives = Lives::of(&gathered.pieces, &|description| of.has(description), range.start);
@@ -162,7 +165,8 @@ impl<S: Segments> Engine<S> {
         let pieces = if by == Measure::MemoryGrowth {
             self.both_ends(host, range)?
         } else {
-            plan::gather(self, host, range, level, Filter::default())?.map(|gathered| gathered.pieces)
+            let filter = Filter { reads: Reads::Metrics(by.metrics()), ..Filter::default() };
+            plan::gather(self, host, range, level, filter)?.map(|gathered| gathered.pieces)
         };
         Ok(top::top(&pieces.unwrap_or_default(), by, group, range.start, limit))
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use procession_model::Timestamp;
+use procession_model::{Metric, Timestamp};
 
 use super::forest::Forest;
 use super::lives::{Life, Lives};
@@ -56,6 +56,17 @@ struct Ranking<'a> {
 }
 
 impl Measure {
+    /// What has to be known of processes for it.
+    pub(super) const fn metrics(self) -> &'static [Metric] {
+        match self {
+            Measure::CpuTime => &[Metric::Cpu],
+            Measure::MemoryPeak | Measure::MemoryMean | Measure::MemoryGrowth => &[Metric::Memory],
+            Measure::Io => &[Metric::ReadBytes, Metric::WriteBytes],
+            Measure::Read => &[Metric::ReadBytes],
+            Measure::Write => &[Metric::WriteBytes],
+        }
+    }
+
     /// This of a cell with CPU time that its end told of, as it is added up.
     fn of(self, cell: &Cell, extra_tenths: u64) -> i64 {
         let value = match self {

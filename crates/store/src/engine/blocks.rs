@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use procession_codec::block::{Block, Dictionary, Head};
-use procession_model::Timestamp;
+use procession_model::{Metric, Timestamp};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -84,15 +84,25 @@ impl<S: Segments> Engine<S> {
 
     /// A raw block, opened; `None` once retention took it.
     pub(crate) fn block(&self, entry: &BlockEntry) -> Result<Option<Arc<Block>>, StoreError> {
-        if let Some(found) = self.caches.blocks.get(&entry.id) {
-            return Ok(Some(found));
+        self.block_with(entry, &Metric::ALL)
+    }
+
+    /// A raw block, opened, with at least these metrics; `None` once retention took it.
+    pub(crate) fn block_with(&self, entry: &BlockEntry, metrics: &[Metric]) -> Result<Option<Arc<Block>>, StoreError> {
+        let found = self.caches.blocks.get(&entry.id);
+        if let Some(found) = found.as_ref().filter(|found| found.has(metrics)) {
+            return Ok(Some(Arc::clone(found)));
         }
+        // What was asked for before is asked for again.
+        let is_wanted =
+            |metric: &Metric| metrics.contains(metric) || found.as_ref().is_some_and(|found| found.has(&[*metric]));
+        let metrics: Vec<Metric> = Metric::ALL.into_iter().filter(is_wanted).collect();
         let (Some(head), Some(body)) = (self.block_head(entry)?, self.segments.block_body(entry.id)?) else {
             return Ok(None);
         };
         let dictionary = self.dictionary(entry.host, entry.epoch, entry.segments)?;
         let damaged = |error| StoreError::Damaged(format!("host {}: block {}: {error}", entry.host, entry.id));
-        let block = Arc::new(Block::open(&head, &body, &dictionary).map_err(damaged)?);
+        let block = Arc::new(Block::open_only(&head, &body, &dictionary, &metrics).map_err(damaged)?);
         self.caches.blocks.insert(entry.id, Arc::clone(&block));
         Ok(Some(block))
     }

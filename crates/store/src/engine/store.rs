@@ -128,6 +128,16 @@ impl<S: Segments> History for SegmentStore<S> {
         self.query(move |engine| engine.list(host, range, before, limit)).await
     }
 
+    async fn scan(
+        &self,
+        host: HostNumber,
+        range: Range,
+        after: Option<SnapshotEntry>,
+        limit: usize,
+    ) -> Result<Vec<KeptSnapshot>, StoreError> {
+        self.query(move |engine| engine.scan(host, range, after, limit)).await
+    }
+
     async fn newest_points(&self, host: HostNumber, range: Range, limit: usize) -> Result<Vec<HostPoint>, StoreError> {
         self.query(move |engine| engine.newest_points(host, range, limit)).await
     }

@@ -6,8 +6,8 @@
 use std::sync::{Arc, OnceLock};
 
 use procession_codec::HostState;
-use procession_codec::block::{Block, Head, Timeline};
-use procession_model::{SnapshotId, Timestamp};
+use procession_codec::block::{Block, Head, Series, Timeline};
+use procession_model::{Metric, SnapshotId, Timestamp};
 
 use super::Engine;
 use super::level::Level;
@@ -204,11 +204,31 @@ impl<S: Segments> Part<'_, S> {
 
     /// All of it, opened; `None` once retention took it.
     pub(crate) fn block(&self) -> Result<Option<Arc<Block>>, StoreError> {
+        self.block_with(&Metric::ALL)
+    }
+
+    /// The host at its frames, without any process; `None` once retention took it.
+    pub(crate) fn host_series(&self) -> Result<Option<(Timeline, Series)>, StoreError> {
+        let Some(frames) = self.open_frames() else {
+            return self.with_head(|head| Ok((head.timeline()?, head.series()?)));
+        };
+        let mut series = Series::default();
+        for open in frames {
+            series.cpu_sums.push(open.totals.cpu);
+            series.memory_sums.push(open.totals.memory);
+            series.process_counts.push(open.totals.processes);
+            series.hosts.push(open_run::decode(&open.bytes)?.host);
+        }
+        Ok(Some((self.timeline()?, series)))
+    }
+
+    /// All of it, opened with at least these metrics; `None` once retention took it.
+    pub(crate) fn block_with(&self, metrics: &[Metric]) -> Result<Option<Arc<Block>>, StoreError> {
         if let Some(found) = self.opened.get() {
             return Ok(Some(Arc::clone(found)));
         }
         let block = match &self.what {
-            What::Sealed(entry) => return self.view.engine.block(entry),
+            What::Sealed(entry) => return self.view.engine.block_with(entry, metrics),
             What::Open => Arc::new(open_run::as_block(&self.view.base, &self.view.frames)?),
             What::OpenLate => Arc::new(open_run::as_block(&Base::Nothing, &self.view.late)?),
         };

@@ -58,6 +58,21 @@ pub(crate) fn read<S: Segments>(engine: &Engine<S>, entry: &BlockEntry) -> Resul
     Ok(Some(rollup))
 }
 
+/// A rollup without its processes; `None` once it was deleted. Not kept: it is read in a moment.
+pub(crate) fn read_steps<S: Segments>(
+    engine: &Engine<S>,
+    entry: &BlockEntry,
+) -> Result<Option<Arc<Rollup>>, StoreError> {
+    if let Some(found) = engine.rollups().0.get(&entry.id) {
+        return Ok(Some(found));
+    }
+    let Some(body) = engine.segments().block_body(entry.id)? else {
+        return Ok(None);
+    };
+    let damaged = |error| StoreError::Damaged(format!("host {}: rollup {}: {error}", entry.host, entry.id));
+    encode::decode_steps(&body).map(Arc::new).map(Some).map_err(damaged)
+}
+
 /// Reads every rollup; what is damaged, in words.
 pub(crate) fn damages<S: Segments>(engine: &Engine<S>) -> Result<Vec<String>, StoreError> {
     let mut damages = Vec::new();

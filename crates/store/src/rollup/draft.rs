@@ -285,7 +285,8 @@ impl Sums {
     }
 }
 
-fn step_of(piece: &RawPiece, frame: u32, number: i64) -> Step {
+/// A snapshot as a step of its own.
+pub(crate) fn step_of(piece: &RawPiece, frame: u32, number: i64) -> Step {
     let (index, time, host) = (frame as usize, piece.time(frame), piece.host(frame));
     let (timeline, series) = (piece.source.timeline(), piece.source.series());
     let at = |values: &[u64]| values.get(index).copied().unwrap_or(0);

@@ -100,6 +100,15 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Rollup, DecodeError> {
     Ok(rollup)
 }
 
+/// The steps alone of bytes that [`encode`] wrote: a rollup without processes.
+pub(crate) fn decode_steps(bytes: &[u8]) -> Result<Rollup, DecodeError> {
+    let sections = sections(bytes)?;
+    read(sections[1], |columns| {
+        let step_ms = get_one(columns)?;
+        Ok(Rollup { step_ms, steps: get_steps(columns, step_ms)?, ..Rollup::default() })
+    })
+}
+
 fn read<T>(
     section: &[u8],
     get: impl FnOnce(&mut ColumnReader<'_>) -> Result<T, DecodeError>,

@@ -18,8 +18,9 @@ mod make;
 mod model;
 mod names;
 
-pub(crate) use cache::{RollupCache, damages, read};
+pub(crate) use cache::{RollupCache, damages, read, read_steps};
 pub(crate) use cell::{Cell, each_stretch, sum};
+pub(crate) use draft::step_of;
 pub(crate) use make::after_seal;
 pub(crate) use model::{Folded, FoldedKey, Rollup, Row, Step};
 pub(crate) use names::Names;

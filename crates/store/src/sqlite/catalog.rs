@@ -42,6 +42,12 @@ impl<T: AsRef<Arc<Database>> + Send + Sync> Catalog for T {
         self.as_ref().writing(move |connection| add_host(connection, &name, now)).await
     }
 
+    async fn hosts_named(&self, names: Vec<String>, now: Timestamp) -> Result<Vec<Host>, StoreError> {
+        self.as_ref()
+            .writing(move |connection| names.iter().map(|name| add_host(connection, name, now)).collect())
+            .await
+    }
+
     async fn create_key(&self, key: NewKey) -> Result<Key, StoreError> {
         self.as_ref().writing(move |connection| add_key(connection, key)).await
     }

@@ -39,7 +39,7 @@ impl Database {
     pub(super) fn open(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join(FILE_NAME);
         let mut writer = Connection::open(&path).map_err(|error| opening(&path, error))?;
-        prepare(&writer).map_err(|error| opening(&path, error))?;
+        prepare_file(&writer).map_err(|error| opening(&path, error))?;
         schema::migrate(&mut writer)?;
         Ok(Self { path, writer: Mutex::new(writer), readers: Mutex::default(), frozen: None })
     }
@@ -116,13 +116,21 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
     })
 }
 
-fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
+/// What stays with the file. Only for the connection that writes: SQLite writes the mode of vacuuming down each time that it
+/// is set, which would make every new reader wait for the writer and for the disk.
+fn prepare_file(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    prepare(connection)
+}
+
+/// What each connection is set to.
+fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())

@@ -1,6 +1,6 @@
 //! Every query against the model.
 
-use procession_model::{SnapshotId, Timestamp};
+use procession_model::{Snapshot, SnapshotId, Timestamp};
 use procession_store::{History, Nearest, Range, SampleFilter};
 
 use crate::model::{Model, canonical, cpu_integral, run_key};
@@ -23,6 +23,7 @@ pub(crate) async fn everything(store: &dyn History, model: &Model, random: &mut 
     for _ in 0..3 {
         let range = some_range(model, random);
         lists(store, model, range, random).await;
+        scans(store, model, range, random).await;
         series(store, model, range, random).await;
         samples(store, model, range, random).await;
         runs(store, model, range).await;
@@ -51,6 +52,24 @@ async fn lists(store: &dyn History, model: &Model, range: Range, random: &mut Ra
             let page = &expected[before.saturating_sub(limit)..before];
             assert_eq!(store.list(host, range, Some(expected[before].id), limit).await.unwrap(), page);
         }
+    }
+}
+
+/// All snapshots of a range, some at a time.
+async fn scans(store: &dyn History, model: &Model, range: Range, random: &mut Random) {
+    for (host, kept) in &model.hosts {
+        let mut found: Vec<(SnapshotId, Snapshot)> = Vec::new();
+        let mut after = None;
+        loop {
+            let limit = 1 + random.below(9) as usize;
+            let page = store.scan(*host, range, after, limit).await.unwrap();
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = Some(last.entry());
+            found.extend(page.into_iter().map(|kept| (kept.id, canonical((*kept.snapshot).clone()))));
+        }
+        let expected: Vec<_> = kept.in_range(range).cloned().collect();
+        assert_eq!(found, expected, "host {host} in {range:?}");
     }
 }
 
