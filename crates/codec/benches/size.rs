@@ -24,8 +24,10 @@ use procession_codec::block::Effort;
 use procession_model::Snapshot;
 
 fn main() {
-    println!("| input | snapshots | samples | frames a block | block B/sample | strings | plain B/sample | ratio |");
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!(
+        "| input | snapshots | samples | frames a block | block B/sample | strings | with less effort | plain B/sample | ratio |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let made = |seed, processes, snapshots, interval_ms, busy_per_mille, compilers| {
         made::snapshots(&made::Plan { seed, processes, snapshots, interval_ms, busy_per_mille, compilers })
     };
@@ -44,13 +46,15 @@ fn measure(name: &str, snapshots: &[Snapshot], frames_each: usize) {
     let samples = snapshots.iter().map(|snapshot| snapshot.processes.len()).sum::<usize>();
     let frames = frames::of(snapshots);
     let plain: usize = snapshots.chunks(frames_each).map(plain::bytes).sum();
+    let even = sealed::cost(&frames, frames_each, Effort::Even).total;
     let cost = sealed::cost(&frames, frames_each, Effort::Small);
     let each = |bytes: usize| bytes as f64 / samples as f64;
     println!(
-        "| {name} | {} | {samples} | {frames_each} | {:.4} | {:.4} | {:.4} | {:.2} |",
+        "| {name} | {} | {samples} | {frames_each} | {:.4} | {:.4} | {:.4} | {:.4} | {:.2} |",
         snapshots.len(),
         each(cost.total),
         each(cost.strings),
+        each(even),
         each(plain),
         cost.total as f64 / plain as f64,
     );

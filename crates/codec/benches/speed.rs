@@ -108,14 +108,14 @@ fn keyframe_decode(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(1_usize)).bench(|| decode(black_box(&bytes)));
 }
 
-#[divan::bench(args = [Effort::Fast, Effort::Small])]
+#[divan::bench(args = [Effort::Fast, Effort::Even, Effort::Small])]
 fn seal_next_block(bencher: Bencher<'_, '_>, effort: Effort) {
     let state = state_at(120);
     let samples = BLOCK.summary.process_samples;
     bencher.counter(ItemsCount::new(samples)).bench(|| seal(&state, black_box(&FRAMES[120..240]), &DICTIONARY, effort));
 }
 
-#[divan::bench(args = [Effort::Fast, Effort::Small])]
+#[divan::bench(args = [Effort::Fast, Effort::Even, Effort::Small])]
 fn seal_first_block(bencher: Bencher<'_, '_>, effort: Effort) {
     let dictionary = Dictionary::new(0);
     let samples = BLOCK.summary.process_samples;

@@ -144,19 +144,31 @@ fn frames_of_version_1() {
     }
 }
 
-#[test]
-fn blocks_of_version_1() {
-    let now = seal(&HostState::new(), &frames(), &Dictionary::new(5), Effort::Small).unwrap();
-    assert_eq!(now.head[0], block::VERSION);
-    let head = file("block-1.head", &now.head);
-    let body = file("block-1.body", &now.body);
-    let segment = file("block-1.segment", &now.segment.unwrap());
+fn check_block(head: &[u8], body: &[u8], segment: &[u8]) {
     let mut dictionary = Dictionary::new(5);
-    dictionary.push(&segment).unwrap();
-    Head::open(&head).unwrap().verify(&body).unwrap();
-    let block = Block::open(&head, &body, &dictionary).unwrap();
+    dictionary.push(segment).unwrap();
+    Head::open(head).unwrap().verify(body).unwrap();
+    let block = Block::open(head, body, &dictionary).unwrap();
     for (frame, snapshot) in (0..).zip(snapshots()) {
         assert_eq!(block.snapshot(frame), Some(snapshot));
     }
     assert_eq!(block.timeline().sequences, [41, 42, 43]);
+}
+
+#[test]
+fn blocks_of_version_1() {
+    let file = |part| std::fs::read(golden(&format!("block-1.{part}"))).unwrap();
+    assert_eq!(file("head")[0], 1);
+    check_block(&file("head"), &file("body"), &file("segment"));
+}
+
+#[test]
+fn blocks_of_version_2() {
+    let now = seal(&HostState::new(), &frames(), &Dictionary::new(5), Effort::Small).unwrap();
+    assert_eq!(now.head[0], block::VERSION);
+    let head = file("block-2.head", &now.head);
+    let body = file("block-2.body", &now.body);
+    let segment = file("block-2.segment", &now.segment.unwrap());
+    assert_eq!(head[0], 2);
+    check_block(&head, &body, &segment);
 }

@@ -1,11 +1,12 @@
-//! Columns of numbers. Each is written in the way that makes it smallest: as one number if all are equal, through Pcodec, or
-//! as varints among the section's loose bytes, which zstd takes together (small columns are not worth a header each).
+//! Columns of numbers. Each is written in the way that makes it smallest: as one number if all are equal, through Pcodec,
+//! through the range coder, or as varints among the section's loose bytes, which zstd takes together.
 
 use pco::data_types::Number;
 use pco::wrapped::{FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, PagingSpec};
 
 use super::Effort;
+use super::adaptive::{self, Contexts};
 use crate::DecodeError;
 use crate::bytes::{Reader, put_len, put_varint};
 use crate::compress::{compress, decompress};
@@ -14,9 +15,9 @@ const CONSTANT: u8 = 0;
 const LOOSE: u8 = 1;
 const PCO_32: u8 = 2;
 const PCO_64: u8 = 3;
+/// The number of the contexts is added to this.
+const ADAPTIVE: u8 = 4;
 
-/// Fewer numbers than this never win through Pcodec.
-const PCO_COUNT_MIN: usize = 16;
 /// The most loose bytes of a section.
 const LOOSE_BYTES_MAX: usize = 64 << 20;
 
@@ -40,6 +41,11 @@ impl ColumnWriter {
 
     /// A column. The reader has to know how many numbers it has.
     pub fn put(&mut self, numbers: &[u64]) {
+        self.put_in(numbers, &[]);
+    }
+
+    /// A column, with what the reader knows of each number when it reads it: processes that are alike have the same context.
+    pub(super) fn put_in(&mut self, numbers: &[u64], given: &[u8]) {
         let Some(first) = numbers.first() else { return };
         if numbers.iter().all(|number| number == first) {
             self.columns.push(CONSTANT);
@@ -50,28 +56,39 @@ impl ColumnWriter {
         for number in numbers {
             put_varint(&mut varints, *number);
         }
-        match self.pco(numbers) {
-            Some((kind, bytes)) if bytes.len() < self.loose_cost(&varints) => {
-                self.columns.push(kind);
-                put_len(&mut self.columns, bytes.len());
-                self.columns.extend(bytes);
+        let mut best = (LOOSE, Vec::new());
+        let mut least = self.loose_cost(&varints);
+        if let Some((kind, bytes)) = self.pco(numbers).filter(|(_, bytes)| bytes.len() < least) {
+            least = bytes.len();
+            best = (kind, bytes);
+        }
+        if numbers.len() <= self.effort.adaptive_numbers_max() {
+            for contexts in Contexts::candidates(!given.is_empty()) {
+                if let Some(bytes) = adaptive::encode(numbers, given, *contexts, least) {
+                    least = bytes.len();
+                    best = (ADAPTIVE + *contexts as u8, bytes);
+                }
             }
-            _ => {
-                self.columns.push(LOOSE);
-                self.loose.extend(varints);
-            }
+        }
+        let (kind, bytes) = best;
+        self.columns.push(kind);
+        if kind == LOOSE {
+            self.loose.extend(varints);
+        } else {
+            put_len(&mut self.columns, bytes.len());
+            self.columns.extend(bytes);
         }
     }
 
     fn loose_cost(&self, varints: &[u8]) -> usize {
-        match self.effort {
-            Effort::Fast => varints.len(),
-            Effort::Small => compress(varints, self.effort.column_level()).map_or(varints.len(), |bytes| bytes.len()),
+        if self.effort == Effort::Small {
+            return compress(varints, self.effort.column_level()).map_or(varints.len(), |bytes| bytes.len());
         }
+        varints.len()
     }
 
     fn pco(&self, numbers: &[u64]) -> Option<(u8, Vec<u8>)> {
-        if numbers.len() < PCO_COUNT_MIN {
+        if numbers.len() < self.effort.pco_numbers_min() {
             return None;
         }
         let narrow: Option<Vec<u32>> = numbers.iter().map(|number| u32::try_from(*number).ok()).collect();
@@ -155,6 +172,11 @@ impl<'a> ColumnReader<'a> {
 
     /// A column of that many numbers, which the caller has checked against a limit.
     pub fn get(&mut self, count: usize) -> Result<Vec<u64>, DecodeError> {
+        self.get_in(count, &[])
+    }
+
+    /// A column of which so much is known.
+    pub(super) fn get_in(&mut self, count: usize, given: &[u8]) -> Result<Vec<u64>, DecodeError> {
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -164,6 +186,11 @@ impl<'a> ColumnReader<'a> {
             LOOSE => (0..count).map(|_| self.loose.varint()).collect(),
             PCO_32 => Ok(self.pco::<u32>(count)?.into_iter().map(u64::from).collect()),
             PCO_64 => self.pco::<u64>(count),
+            kind if let Some(contexts) = kind.checked_sub(ADAPTIVE).and_then(Contexts::from_number) => {
+                let len = self.columns.count(LOOSE_BYTES_MAX, 1, "a column")?;
+                let numbers = adaptive::decode(self.columns.take(len)?, given, contexts, count);
+                numbers.ok_or(DecodeError::Invalid("a column"))
+            }
             _ => Err(DecodeError::Invalid("the kind of a column")),
         }
     }

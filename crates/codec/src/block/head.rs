@@ -131,7 +131,7 @@ impl<'a> Head<'a> {
     pub fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         match reader.u8()? {
-            VERSION => {}
+            1..=VERSION => {}
             version => return Err(DecodeError::UnknownVersion(version)),
         }
         let summary = read_summary(&mut reader)?;

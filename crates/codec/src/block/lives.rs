@@ -60,8 +60,8 @@ pub(super) struct Lives {
     pub(super) process_samples: u64,
 }
 
-/// The lives of a run.
-pub(super) fn replay(base: &HostState, frames: &[(u32, Arc<Frame>)]) -> Result<Lives, SealError> {
+/// The lives of a run, and the state after it.
+pub(super) fn replay(base: &HostState, frames: &[(u32, Arc<Frame>)]) -> Result<(Lives, HostState), SealError> {
     if frames.is_empty() {
         return Err(SealError::Empty);
     }
@@ -75,13 +75,13 @@ pub(super) fn replay(base: &HostState, frames: &[(u32, Arc<Frame>)]) -> Result<L
     for (index, (sequence, frame)) in (0..).zip(frames) {
         replay.step(index, *sequence, frame)?;
     }
-    let mut lives = replay.lives;
+    let Replay { mut lives, state, .. } = replay;
     if lives.brief.len() > BLOCK_BRIEF_MAX || lives.losses.len() > BLOCK_LOSSES_MAX {
         return Err(SealError::OverLimit("brief processes or losses"));
     }
     lives.close_all(u32::try_from(frames.len()).unwrap_or(u32::MAX));
     lives.sort();
-    Ok(lives)
+    Ok((lives, state))
 }
 
 struct Replay {

@@ -125,6 +125,7 @@ fn pulses(lifetime: &Lifetime) -> Vec<(u32, u64)> {
 fn put_lifetimes(columns: &mut ColumnWriter, mut scale: Scale, lifetimes: &[Lifetime]) {
     let (mut first_values, mut counts, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
     let (mut absolute, mut differences) = (Vec::new(), Vec::new());
+    let mut paces = Vec::new();
     for lifetime in lifetimes {
         let (mut next, mut before, mut entries) = (lifetime.first, ZERO, &lifetime.entries[..]);
         if !scale.is_pulses
@@ -134,6 +135,8 @@ fn put_lifetimes(columns: &mut ColumnWriter, mut scale: Scale, lifetimes: &[Life
             (next, before, entries) = (frame + 1, *value, rest);
         }
         counts.push(entries.len() as u64);
+        let pace = pace(lifetime.after - next, entries.len() as u64);
+        paces.extend(std::iter::repeat_n(pace, entries.len()));
         for (frame, value) in entries {
             gaps.push(u64::from(frame - next));
             absolute.push(*value);
@@ -145,8 +148,15 @@ fn put_lifetimes(columns: &mut ColumnWriter, mut scale: Scale, lifetimes: &[Life
     scale.put(columns.loose());
     columns.put(&first_values);
     columns.put(&counts);
-    columns.put(&gaps);
-    columns.put(if scale.is_delta { &differences } else { &absolute });
+    columns.put_in(&gaps, &paces);
+    columns.put_in(if scale.is_delta { &differences } else { &absolute }, &paces);
+}
+
+/// How far apart the entries of a process are: a quarter of the mean gap, in bits.
+fn pace(frames: u32, entries: u64) -> u8 {
+    let free = u64::from(frames).saturating_sub(entries);
+    let quarters = free.saturating_mul(4).checked_div(entries).unwrap_or(0);
+    u8::try_from(u64::BITS - quarters.leading_zeros()).unwrap_or(u8::MAX)
 }
 
 fn named_state(strings: &mut NewStrings<'_>, value: u64) -> u64 {
@@ -207,11 +217,14 @@ impl MetricTable {
         let scale = Scale::get(columns)?;
         let seen = processes(phases).filter(|phases| phases[0].frames > 0).count();
         let mut first_values = columns.get(if scale.is_pulses { 0 } else { seen })?.into_iter();
-        let mut counts = columns.get(seen)?.into_iter();
-        let total = counts.clone().try_fold(0_u64, u64::checked_add).filter(|total| *total <= BLOCK_SAMPLES_MAX);
+        let counts = columns.get(seen)?;
+        let total =
+            counts.iter().copied().try_fold(0_u64, u64::checked_add).filter(|total| *total <= BLOCK_SAMPLES_MAX);
         let total = total.and_then(|total| usize::try_from(total).ok()).ok_or(DecodeError::OverLimit("changes"))?;
-        let gaps = columns.get(total)?;
-        let numbers = columns.get(total)?;
+        let paces = paces(phases, scale, &counts);
+        let gaps = columns.get_in(total, &paces)?;
+        let numbers = columns.get_in(total, &paces)?;
+        let mut counts = counts.into_iter();
         let mut ticks = if scale.is_ticks { Some(Ticks::get(columns, times, total)?) } else { None };
         let mut entries = gaps.into_iter().zip(numbers);
         let mut table = Self::with_capacity(phases.len(), total + phases.len());
@@ -267,6 +280,19 @@ impl MetricTable {
             values: self.values.get(start..end).unwrap_or_default(),
         }
     }
+}
+
+/// The pace of each entry, as [`put_lifetimes`] has it; the counts are checked.
+fn paces(phases: &[Phase], scale: Scale, counts: &[u64]) -> Vec<u8> {
+    let mut paces = Vec::new();
+    let seen = processes(phases).filter(|phases| phases[0].frames > 0);
+    for (phases, count) in seen.zip(counts) {
+        let (first, after) = (phases.first().map_or(0, |phase| phase.first), phases.last().map_or(0, Phase::after));
+        let frames = (after - first).saturating_sub(u32::from(!scale.is_pulses));
+        let len = usize::try_from(*count).unwrap_or(0);
+        paces.extend(std::iter::repeat_n(pace(frames, *count), len));
+    }
+    paces
 }
 
 /// Numbers of ticks, made values again.

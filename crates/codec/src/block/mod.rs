@@ -4,6 +4,7 @@
 //! host's own series, and which names, users and pids it has for certain not. The **body** has the processes. Both are
 //! immutable. Strings are in the host's [`Dictionary`], which outlives the block.
 
+mod adaptive;
 mod column;
 mod descriptions;
 mod dictionary;
@@ -15,6 +16,7 @@ mod hex;
 mod lives;
 mod metrics;
 mod open;
+mod range;
 mod row;
 mod scale;
 mod seal;
@@ -29,8 +31,8 @@ pub use row::{Row, RowSamples, RowSeries};
 pub use seal::{Effort, SealError, Sealed, seal};
 pub use skip::Skip;
 
-/// The version of the format that [`seal()`] writes.
-pub const VERSION: u8 = 1;
+/// The version of the format that [`seal()`] writes; those before it are read.
+pub const VERSION: u8 = 2;
 /// The most frames of a block.
 pub const BLOCK_FRAMES_MAX: usize = 1 << 16;
 /// The most process samples of a block: processes times frames. Bounds what opening a block takes.

@@ -18,16 +18,26 @@ use crate::{ApplyError, Frame, HostState};
 pub enum Effort {
     /// For ingest that is behind, and for tests.
     Fast,
+    /// Where many hosts are sealed at once: most of what [`Self::Small`] wins, for a fraction of its time.
+    Even,
     /// For blocks that will be kept for weeks.
     #[default]
     Small,
 }
 
+/// So many hosts to be sealed at once are sealed with [`Effort::Even`].
+const MANY_HOSTS: usize = 64;
+
 impl Effort {
+    /// For so many hosts that are to be sealed at once. Those who are behind take [`Self::Fast`] whatever this says.
+    pub const fn for_hosts(waiting: usize) -> Self {
+        if waiting < MANY_HOSTS { Self::Small } else { Self::Even }
+    }
+
     /// The level of zstd for columns: higher ones win a hundredth there and cost half of the sealing.
     pub(super) const fn column_level(self) -> i32 {
         match self {
-            Self::Fast => 3,
+            Self::Fast | Self::Even => 3,
             Self::Small => 12,
         }
     }
@@ -36,7 +46,26 @@ impl Effort {
     pub(super) const fn string_level(self) -> i32 {
         match self {
             Self::Fast => 3,
+            Self::Even => 9,
             Self::Small => 19,
+        }
+    }
+
+    /// Longer columns do not go through the range coder, which is slow.
+    pub(super) const fn adaptive_numbers_max(self) -> usize {
+        match self {
+            Self::Fast => 256,
+            Self::Even => 4_096,
+            Self::Small => 1 << 20,
+        }
+    }
+
+    /// Shorter columns do not go through Pcodec, which takes its time to begin.
+    pub(super) const fn pco_numbers_min(self) -> usize {
+        match self {
+            Self::Fast => 257,
+            Self::Even => 512,
+            Self::Small => 48,
         }
     }
 }
@@ -72,6 +101,8 @@ pub struct Sealed {
     pub segment: Option<Vec<u8>>,
     /// What the block covers.
     pub summary: Summary,
+    /// The state after its last frame.
+    pub end: HostState,
 }
 
 /// Seals a run: `base` is the state before its first frame, and frames come with their sequences, ascending.
@@ -81,7 +112,7 @@ pub fn seal(
     dictionary: &Dictionary,
     effort: Effort,
 ) -> Result<Sealed, SealError> {
-    let lives = replay(base, frames)?;
+    let (lives, end) = replay(base, frames)?;
     let mut strings = NewStrings::new(dictionary);
     let strings_before = strings.next();
     let mut sections: [Vec<u8>; SECTIONS] = Default::default();
@@ -95,7 +126,7 @@ pub fn seal(
     }
     let segment = strings.segment(effort)?;
     let summary = summary_of(&lives, dictionary.epoch(), strings_before);
-    Ok(Sealed { head: put_head(&summary, &sections), body: sections[HEAD_SECTIONS..].concat(), segment, summary })
+    Ok(Sealed { head: put_head(&summary, &sections), body: sections[HEAD_SECTIONS..].concat(), segment, summary, end })
 }
 
 fn summary_of(lives: &Lives, epoch: u32, strings_before: u32) -> Summary {
