@@ -72,8 +72,9 @@ impl Tls {
 
 fn tls_error(target: &str, error: &rustls::Error) -> ConnectError {
     let hint = match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "If the certificate was made by your own authority, give that authority's certificate with --ca FILE."
+        // A bad signature is what another certificate of the same name comes to.
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            "If the certificate is self-signed or made by your own authority, give it, or that authority's, with --ca FILE."
         }
         rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             "The server's certificate has to be renewed, or this machine's clock is wrong."

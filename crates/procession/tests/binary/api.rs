@@ -27,6 +27,11 @@ impl Client {
 
     pub(crate) fn with_keys(server: &Server, upload_key: &str, read_key: &str) -> Self {
         let agent = Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
+        Self::over(agent, server, upload_key, read_key)
+    }
+
+    /// A client of one's own making.
+    pub(crate) fn over(agent: Agent, server: &Server, upload_key: &str, read_key: &str) -> Self {
         Self { agent, base: server.url.clone(), upload_key: upload_key.into(), read_key: read_key.into() }
     }
 

@@ -101,9 +101,10 @@ impl Server {
             greeting.push_str(&line);
             greeting.push('\n');
         }
-        let place = greeting.find("http://127.0.0.1:").expect("an address");
+        let scheme = if greeting.contains("https://127.0.0.1:") { "https://" } else { "http://" };
+        let place = greeting.find(&format!("{scheme}127.0.0.1:")).expect("an address");
         let url = &greeting[place..];
-        let url = url[..url["http://".len()..].find('/').expect("a path") + "http://".len()].to_owned();
+        let url = url[..url[scheme.len()..].find('/').expect("a path") + scheme.len()].to_owned();
         Self { child, url, greeting }
     }
 

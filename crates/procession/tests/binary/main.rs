@@ -16,3 +16,4 @@ mod process_monitor;
 mod published;
 mod second_machine;
 mod shutdown;
+mod tls;

@@ -9,7 +9,7 @@ use crate::api::Client;
 use crate::harness::{Data, Running, Server, procession, run};
 
 /// Tries until the server has a snapshot of this host.
-fn wait_for_host(client: &Client, name: &str) -> Value {
+pub(crate) fn wait_for_host(client: &Client, name: &str) -> Value {
     for _ in 0..600 {
         let latest = client.get(&format!("/api/process-snapshots/latest/?hostname={name}"));
         if latest.status == 200 {
@@ -59,7 +59,7 @@ fn this_machine_and_a_second_one_are_watched() {
 }
 
 /// The first line on the agent's standard error that has the word: an agent goes on trying, as a service should.
-fn says(arguments: &[&str], word: &str) -> String {
+pub(crate) fn says(arguments: &[&str], word: &str) -> String {
     let child = procession(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the agent starts");
     let mut agent = Running(child);
     let lines = BufReader::new(agent.0.stderr.take().expect("piped")).lines();
