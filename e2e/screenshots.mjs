@@ -4,12 +4,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TestServer, hostUrl, signedIn, startBrowser } from './harness.mjs';
+import { NAME, startMachine } from './machine.mjs';
 import { World } from './fake/world.mjs';
 
 const out = process.env['SCREENSHOTS_DIR'] ?? join(dirname(fileURLToPath(import.meta.url)), '..', 'docs', 'screenshots');
 const QUALITY = 72;
 const only = process.argv.slice(2);
 const STEP_MS = 20_000;
+/** How long the real machine works before its picture is taken. */
+const MACHINE_MS = 310_000;
+const SPARKS_MS = 22_000;
 
 /** One upload body of a made-up host. @param {World} world @param {number} ms */
 function upload(world, ms) {
@@ -37,6 +41,7 @@ async function fill(server, key) {
   return { web, live: async () => { if (web) { web.tick(Date.now(), 2); await server.upload(key, upload(web, Date.now())); } } };
 }
 
+const machine = only.length && !only.includes('readme') ? null : await startMachine();
 const server = await new TestServer().start(['--interval', '1s']);
 const empty = await new TestServer().start(['--no-local-agent']);
 const browser = await startBrowser();
@@ -82,7 +87,6 @@ try {
         const session = await context.newCDPSession(page);
         const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: QUALITY });
         writeFileSync(join(out, `${name}-${look}.webp`), Buffer.from(data, 'base64'));
-        if (name === 'host' && look === 'light') await page.screenshot({ path: join(out, 'host.png') });
         if (process.env['SCREENSHOTS_PNG']) await page.screenshot({ path: join(out, `${name}-${look}.png`) });
       } catch (error) {
         console.error(`${name}-${look}: ${error instanceof Error ? error.message.split('\n')[0] : error}`);
@@ -91,10 +95,33 @@ try {
       await context.close();
     }
   }
+  if (machine) await readme(machine);
 } finally {
+  machine?.close();
   await browser.close();
   await server.close();
   await empty.close();
+}
+
+/** The README's picture: a machine with real programs at work, after some minutes. @param {NonNullable<Awaited<ReturnType<typeof startMachine>>>} real */
+async function readme(real) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+  const page = await context.newPage();
+  await page.goto(real.link);
+  await page.waitForTimeout(Math.max(0, real.started + MACHINE_MS - Date.now()));
+  await page.goto(`${real.url}/host?${new URLSearchParams({ name: NAME, range: '5m' })}`);
+  await page.locator('.plot canvas').first().waitFor();
+  // The sparklines fill with the samples that come.
+  await page.waitForTimeout(SPARKS_MS);
+  const busy = page.locator('.row:not([hidden])', { has: page.locator('.label', { hasText: /^postgres/ }) });
+  await busy.nth(3).click();
+  await page.locator('.pane .life canvas').first().waitFor();
+  await page.waitForTimeout(2500);
+  const session = await context.newCDPSession(page);
+  const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 80 });
+  writeFileSync(join(out, 'readme.webp'), Buffer.from(data, 'base64'));
+  if (process.env['SCREENSHOTS_PNG']) await page.screenshot({ path: join(out, 'readme.png') });
+  await context.close();
 }
 
 /** @param {import('playwright-core').BrowserContextOptions} options */

@@ -54,6 +54,18 @@ async function answer(url, init) {
   throw new ApiError(response.status, messageIn(body) || `The server answered ${response.status}.`);
 }
 
+/** What was asked for before the view that wants it was loaded, by address. @type {Map<string, Promise<any>>} */
+const early = new Map();
+const EARLY_MS = 5000;
+
+/** Asks for what the view will want, while its modules are still on their way. @param {string} path @param {Record<string, string>} query */
+export function askEarly(path, query) {
+  const answer = getJson(path, query);
+  answer.catch(() => {});
+  early.set(apiUrl(path, query), answer);
+  setTimeout(() => early.clear(), EARLY_MS);
+}
+
 /**
  * @param {string} path below /api/
  * @param {Record<string, string | number | null | undefined>} [query]
@@ -61,6 +73,11 @@ async function answer(url, init) {
  * @returns {Promise<any>}
  */
 export async function getJson(path, query = {}, abort) {
+  const known = early.get(apiUrl(path, query));
+  if (known) {
+    early.clear();
+    return known;
+  }
   const response = await answer(apiUrl(path, query), { signal: abort ?? null, headers: { Accept: 'application/json' } });
   return response.json();
 }

@@ -11,25 +11,39 @@ import uPlot from './vendor/uplot.js';
  * @property {() => number} [at] the moment that is shown, ms, or NaN
  * @property {string} [sync] charts of one name share the crosshair
  * @property {(ms: number) => void} [onPick]
- * @property {(from: number, until: number) => void} [onZoom]
+ * @property {(from: number, until: number, shifted: boolean) => void} [onZoom]
  * @property {(index: number | null) => void} [onHover]
  * @property {() => boolean} [utc]
+ * @property {() => [number, number][]} [losses] when samples or parts of them are known to be lost
  * @property {boolean} [axis]
  */
+
+/** A date whose local hours are the UTC ones of that moment: uPlot's own way asks for a formatted text at each mark. @param {number} ms */
+function asUtc(ms) {
+  return new Date(ms + new Date(ms).getTimezoneOffset() * 60_000);
+}
 
 /** @param {string} name */
 export const cssColour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+/** So many distances to each side say how often a host was looked at around then. */
+const GAP_NEIGHBOURS = 4;
+
 /**
- * How far apart two samples may be before the line between them would be a lie: some times the usual distance.
+ * After which samples the line would be a lie: the next one is some times further than usual around there. Hosts are
+ * looked at more or less often over time, so what is usual is asked of the neighbours.
  * @param {number[]} time ms, ascending
  * @param {number} stepMs
+ * @returns {boolean[]} of each sample, whether a gap follows
  */
-export function gapMs(time, stepMs) {
-  const distances = [];
-  for (let i = 1; i < time.length; i++) distances.push((time[i] ?? 0) - (time[i - 1] ?? 0));
-  distances.sort((x, y) => x - y);
-  return 3.5 * Math.max(stepMs, distances[distances.length >> 1] ?? 0);
+export function gapsAfter(time, stepMs) {
+  const distances = time.map((ms, i) => (time[i + 1] ?? NaN) - ms);
+  distances.pop();
+  const usual = (/** @type {number} */ from, /** @type {number} */ until) => {
+    const some = distances.slice(Math.max(0, from), Math.max(0, until)).sort((x, y) => x - y);
+    return some[some.length >> 1] ?? 0;
+  };
+  return distances.map((distance, i) => distance > 3.5 * stepMs && distance > 3.5 * Math.max(usual(i - GAP_NEIGHBOURS, i), usual(i + 1, i + 1 + GAP_NEIGHBOURS)));
 }
 
 /**
@@ -41,25 +55,23 @@ export function gapMs(time, stepMs) {
  */
 export function withGaps({ time, values, more }, stepMs) {
   const known = time.map((_, i) => i).filter((i) => values[i] != null);
-  const gap = gapMs(known.map((i) => time[i] ?? 0), stepMs);
+  const gaps = gapsAfter(known.map((i) => time[i] ?? 0), stepMs);
   /** @type {number[]} */
   const x = [];
   /** @type {(number | null)[]} */
   const y = [];
   /** @type {(number | null)[]} */
   const y2 = [];
-  for (const i of known) {
+  known.forEach((i, at) => {
     const t = time[i] ?? 0;
-    const before = x[x.length - 1];
-    if (before !== undefined && t - before > gap) {
-      x.push(before + 1);
-      y.push(null);
-      y2.push(null);
-    }
     x.push(t);
     y.push(values[i] ?? null);
     y2.push(more?.[i] ?? null);
-  }
+    if (!gaps[at]) return;
+    x.push(t + 1);
+    y.push(null);
+    y2.push(null);
+  });
   return more ? [x, y, y2] : [x, y];
 }
 
@@ -70,6 +82,7 @@ export class Chart {
     /** @type {uPlot.AlignedData} */
     this.data = [[], [], []];
     this.dragging = false;
+    this.shifted = false;
     this.plot = this.make();
     this.resize = new ResizeObserver(() => this.fit());
     this.resize.observe(options.host);
@@ -78,7 +91,10 @@ export class Chart {
   make() {
     const { host } = this.options;
     const plot = new uPlot(this.uplotOptions(host.clientWidth || 300, host.clientHeight || 80), this.data, host);
-    plot.over.addEventListener('mousedown', () => (this.dragging = true));
+    plot.over.addEventListener('mousedown', (event) => {
+      this.dragging = true;
+      this.shifted = event.shiftKey;
+    });
     plot.over.addEventListener('click', () => {
       const left = plot.cursor.left ?? -1;
       if (left >= 0) this.options.onPick?.(plot.posToVal(left, 'x'));
@@ -93,7 +109,7 @@ export class Chart {
     const line = cssColour(colour);
     return {
       width, height, ms: 1, legend: { show: false }, padding: [4, 0, axis ? 0 : 2, 0],
-      tzDate: (ms) => (utc?.() === false ? new Date(ms) : uPlot.tzDate(new Date(ms), 'Etc/UTC')),
+      tzDate: (ms) => (utc?.() === false ? new Date(ms) : asUtc(ms)),
       cursor: {
         y: false, points: { show: false }, drag: { x: Boolean(this.options.onZoom), y: false, setScale: false, dist: 5 },
         ...(sync ? { sync: { key: sync, setSeries: false, scales: ['x', null] } } : {}),
@@ -105,6 +121,7 @@ export class Chart {
       ],
       series: [{}, { stroke: line, width: 1.4, fill: `${line}22`, points: { show: false } }, { stroke: `${line}55`, width: 1, points: { show: false } }],
       hooks: {
+        drawClear: [(u) => this.drawGaps(u)],
         draw: [(u) => this.drawMoment(u)],
         setSelect: [(u) => this.selected(u)],
         setCursor: [(u) => this.options.onHover?.(u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null)],
@@ -122,6 +139,26 @@ export class Chart {
     u.ctx.fillRect(x - 1, u.bbox.top, Math.max(2, devicePixelRatio * 1.5), u.bbox.height);
   }
 
+  /** Stretches without samples are hatched, and losses marked, so that nobody takes them for calm. @param {uPlot} u */
+  drawGaps(u) {
+    const { ctx, bbox } = u;
+    const edge = (/** @type {number} */ ms) => Math.max(bbox.left, Math.min(bbox.left + bbox.width, u.valToPos(ms, 'x', true)));
+    const [time, values] = [this.data[0] ?? [], this.data[1] ?? []];
+    ctx.save();
+    for (let i = 1; i + 1 < time.length; i++) {
+      if (values[i] !== null) continue;
+      const left = edge(time[i - 1] ?? 0);
+      hatch(ctx, left, bbox.top, edge(time[i + 1] ?? 0) - left, bbox.height);
+    }
+    ctx.fillStyle = cssColour('dead');
+    for (const [from, until] of this.options.losses?.() ?? []) {
+      const left = edge(from);
+      const width = edge(until) - left;
+      if (width > 0 || (from >= u.posToVal(0, 'x') && left < bbox.left + bbox.width)) ctx.fillRect(left, bbox.top, Math.max(2 * devicePixelRatio, width), 3 * devicePixelRatio);
+    }
+    ctx.restore();
+  }
+
   /** @param {uPlot} u */
   selected(u) {
     const { left, width } = u.select;
@@ -132,7 +169,7 @@ export class Chart {
     // Charts that share the crosshair share the drag too; only the one that people dragged on answers.
     if (!this.dragging) return;
     this.dragging = false;
-    this.options.onZoom?.(from, until);
+    this.options.onZoom?.(from, until, this.shifted);
   }
 
   /** @param {uPlot.AlignedData} data */
@@ -162,13 +199,33 @@ export class Chart {
   }
 }
 
+/** @param {CanvasRenderingContext2D} context @param {number} left @param {number} top @param {number} width @param {number} height */
+function hatch(context, left, top, width, height) {
+  if (width < 2) return;
+  const step = 7 * devicePixelRatio;
+  context.save();
+  context.beginPath();
+  context.rect(left, top, width, height);
+  context.clip();
+  context.beginPath();
+  for (let x = left - height; x < left + width; x += step) {
+    context.moveTo(x, top + height);
+    context.lineTo(x + height, top);
+  }
+  context.strokeStyle = cssColour('line');
+  context.lineWidth = devicePixelRatio;
+  context.stroke();
+  context.restore();
+}
+
 /** @param {uPlot} u @param {number[]} splits */
 function axisTimes(u, splits) {
   const span = (u.scales['x']?.max ?? 0) - (u.scales['x']?.min ?? 0);
   const tzDate = /** @type {any} */ (u).opts?.tzDate;
   return splits.map((ms) => {
     const left = u.valToPos(ms, 'x');
-    if (left < 14 || left > u.over.clientWidth - 14) return '';
+    // The plot's own width: to ask the element for its would make the browser lay out the page in the midst of drawing.
+    if (left < 14 || left > u.bbox.width / devicePixelRatio - 14) return '';
     const d = tzDate ? tzDate(ms) : new Date(ms);
     const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
     if (span > 3 * 86_400_000) return `${two(d.getMonth() + 1)}-${two(d.getDate())}`;

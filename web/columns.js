@@ -9,8 +9,11 @@ import { ageShort, bytesShort, percent, visible } from './format.js';
 const SVG = 'http://www.w3.org/2000/svg';
 const INDENT_PX = 16;
 const INDENT_NARROW_PX = 10;
-/** Levels drawn at full indent; deeper ones move on by a hair, so that 60 levels leave room for the name. */
+/** Levels drawn at full indent; deeper ones step less, then by a hair, so that 60 levels leave room for the name. */
 const INDENT_FULL = 7;
+const INDENT_LESS_PX = 6;
+/** Levels after those that are still told apart by a smaller step. */
+const INDENT_LESS = 10;
 const INDENT_DEEP_PX = 0.5;
 
 export const DEFAULT_COLUMNS = ['name', 'pid', 'user', 'cpu', 'sum_cpu', 'memory', 'sum_memory', 'threads', 'io', 'age', 'command_line'];
@@ -18,7 +21,7 @@ export const DEFAULT_COLUMNS = ['name', 'pid', 'user', 'cpu', 'sum_cpu', 'memory
 export const NARROW_COLUMNS = ['name', 'cpu', 'memory'];
 
 /** @param {number} depth @param {boolean} narrow */
-const indent = (depth, narrow) => 8 + Math.min(depth, INDENT_FULL) * (narrow ? INDENT_NARROW_PX : INDENT_PX) + Math.max(0, depth - INDENT_FULL) * INDENT_DEEP_PX;
+const indent = (depth, narrow) => 8 + Math.min(depth, INDENT_FULL) * (narrow ? INDENT_NARROW_PX : INDENT_PX) + (narrow ? 0 : Math.max(0, Math.min(depth - INDENT_FULL, INDENT_LESS)) * INDENT_LESS_PX) + Math.max(0, depth - INDENT_FULL) * INDENT_DEEP_PX;
 
 /** @param {string} className */
 const span = (className) => {
@@ -88,9 +91,10 @@ function nameColumn(tree, look, narrow) {
         state['fold'] = fold;
         state['twist'].className = `twist ${fold}`;
       }
-      const hidden = fold === 'folded' ? (tree.sumCount[row] ?? 1) - 1 : 0;
-      setText(state['count'], hidden > 0 ? `+${hidden}` : '');
-      if (narrow) setText(state['sub'], `${s.pid[row]} \u00b7 ${visible(s.text.user[row], 40)}`);
+      const group = s.alive[row] === 3;
+      const hidden = group ? (tree.sumCount[row] ?? 0) : fold === 'folded' ? (tree.sumCount[row] ?? 1) - 1 : 0;
+      setText(state['count'], hidden > 0 ? `${group ? '×' : '+'}${hidden}` : '');
+      if (narrow) setText(state['sub'], group ? '' : `${s.pid[row]} \u00b7 ${visible(s.text.user[row], 40)}`);
     },
   };
 }
@@ -144,7 +148,7 @@ function cpuColumn(tree, narrow) {
       const stamp = `${s.id[row]} ${s.timeMs}`;
       if (state['stamp'] === stamp) return;
       state['stamp'] = stamp;
-      const path = s.alive[row] === 1 ? sparkPath(s.sparkOf(row)) : '';
+      const path = s.alive[row] !== 2 ? sparkPath(s.sparkOf(row)) : '';
       if (state['drawn'] !== path) {
         state['drawn'] = path;
         state['path'].setAttribute('d', path);
@@ -172,12 +176,12 @@ function plainColumns(tree) {
   const words = (id, label, width, text, more = {}) => ({ id, label, width, text: (index) => text(at(index)), ...more });
   const count = (/** @type {number | undefined} */ value) => (value == null || Number.isNaN(value) ? '\u2013' : String(value));
   const list = [
-    number('pid', 'PID', 66, (row) => String(s.pid[row] ?? ''), { className: 'mono' }),
+    number('pid', 'PID', 66, (row) => (s.alive[row] === 3 ? '' : String(s.pid[row] ?? '')), { className: 'mono' }),
     words('user', 'User', 84, (row) => visible(s.text.user[row], 60)),
-    number('sum_cpu', '\u03a3 CPU', 66, (row) => (s.alive[row] === 1 ? percent(tree.sumCpu[row]) : '\u2013'), { title: 'CPU of the process and all below it', className: 'sum' }),
+    number('sum_cpu', '\u03a3 CPU', 66, (row) => (s.alive[row] !== 2 ? percent(tree.sumCpu[row]) : '\u2013'), { title: 'CPU of the process and all below it', className: 'sum' }),
     number('memory', 'Memory', 80, (row) => bytesShort(s.metric.memory[row]), { title: 'Resident memory' }),
-    number('sum_memory', '\u03a3 Mem', 70, (row) => (s.alive[row] === 1 ? bytesShort(tree.sumMemory[row]) : '\u2013'), { title: 'Resident memory of the process and all below it', className: 'sum' }),
-    number('threads', 'Thr', 44, (row) => count(s.metric.threads[row]), { title: 'Threads' }),
+    number('sum_memory', '\u03a3 Mem', 70, (row) => (s.alive[row] !== 2 ? bytesShort(tree.sumMemory[row]) : '\u2013'), { title: 'Resident memory of the process and all below it', className: 'sum' }),
+    number('threads', 'Thr', 52, (row) => count(s.metric.threads[row]), { title: 'Threads' }),
     number('io', 'IO/s', 68, (row) => bytesShort(s.io(row)), { title: 'Read and written a second' }),
     number('age', 'Age', 60, (row) => ageShort(s.ageMs(row))),
     words('command_line', 'Command', 150, (row) => commandText(s, row), { grow: 2.4, className: 'mono quiet' }),

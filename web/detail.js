@@ -1,5 +1,5 @@
 // The detail pane: one process, at the moment shown. What it is, who started it, what it did over its whole life.
-import { html, Icon, useEffect, useRef, useState, shownTheme, zone, copy } from './page.js';
+import { html, Icon, useEffect, useRef, useState, useText, dialog, shownTheme, tableShown, zone, copy } from './page.js';
 import { ApiError, getJson } from './api.js';
 import { address, link, currentLink } from './router.js';
 import { bytes, clock, duration, moment, percent, plural, visible } from './format.js';
@@ -16,19 +16,24 @@ const MASK = /(\*{3,}|<masked>|\[masked\])/;
 
 /** @param {{ model: HostModel, id: string, onClose: () => void, onSelect: (id: string) => void }} props */
 export default function Detail({ model, id, onClose, onSelect }) {
-  void model.tick.value;
   const s = model.snapshot;
+  // The pane is drawn anew when its process comes, goes or changes its description; what moves each second is in Facts.
+  void useText(() => {
+    void model.tick.value;
+    const at = s.rowOfId.get(id) ?? -1;
+    return [at, s.alive[at], s.text.name[at], s.text.user[at], s.text.command_line[at]].join('\u0000');
+  }, [model, id]).value;
   const row = s.rowOfId.get(id);
   const close = html`<button type="button" class="icon-button close" aria-label="Close the details" onClick=${onClose}><${Icon} name="x" /></button>`;
   if (row === undefined) {
     return html`<aside class="pane" aria-label="Details">${close}<h2>Process ${visible(id.split('@')[0], 20)}</h2><p>It is not in this snapshot: it had not begun, or had ended.</p><${Life} model=${model} id=${id} /></aside>`;
   }
+  if (s.alive[row] === 3) return html`<${Group} model=${model} row=${row} close=${close} onSelect=${onSelect} />`;
   const user = visible(s.text.user[row], 60);
   const ended = s.alive[row] === 2;
-  const age = duration(s.ageMs(row));
   return html`<aside class="pane" aria-label="Details">${close}
     <h2>${visible(s.text.name[row], 200) || '(no name)'}</h2>
-    <p>${s.pid[row]}${user ? ` · ${user}` : ''}${Number.isNaN(s.start[row]) ? '' : ended ? ` · ran for ${age}` : ` · running for ${age}`}</p>
+    <p>${s.pid[row]}${user ? ` · ${user}` : ''}${Number.isNaN(s.start[row]) ? '' : html` · ${ended ? 'ran' : 'running'} for <${Age} model=${model} row=${row} />`}</p>
     <${Command} text=${s.text.command_line[row] ?? ''} />
     <${Facts} model=${model} row=${row} onSelect=${onSelect} />
     <div class="actions">
@@ -39,6 +44,34 @@ export default function Detail({ model, id, onClose, onSelect }) {
     <${Life} model=${model} id=${id} />
     <${Runs} model=${model} name=${s.text.name[row] ?? ''} />
   </aside>`;
+}
+
+/** @param {{ model: HostModel, row: number }} props */
+function Age({ model, row }) {
+  return html`${useText(() => {
+    void model.tick.value;
+    return duration(model.snapshot.ageMs(row));
+  }, [model, row])}`;
+}
+
+/** Which part of time is shown, counted in steps of this length: what it loads is loaded anew once a step. @param {HostModel} model @param {number} stepMs */
+function useStep(model, stepMs) {
+  return useText(() => {
+    void model.tick.value;
+    return Math.floor(model.snapshot.timeMs / stepMs);
+  }, [model, stepMs]).value;
+}
+
+/** A group of processes. @param {{ model: HostModel, row: number, close: any, onSelect: (id: string) => void }} props */
+function Group({ model, row, close, onSelect }) {
+  void model.tick.value;
+  const { snapshot: s, tree } = model;
+  const members = [...(tree.children[row] ?? [])].sort((a, b) => (s.metric.cpu[b] || 0) - (s.metric.cpu[a] || 0));
+  const name = s.text.name[row] ?? '';
+  return html`<aside class="pane" aria-label="Details">${close}<h2>${visible(name, 200)}</h2><p>${plural(members.length, 'process', 'processes')} together</p>
+    <dl><dt>CPU</dt><dd>${percent(s.metric.cpu[row])} %</dd><dt>Memory</dt><dd>${bytes(s.metric.memory[row])} resident</dd><dt>Threads</dt><dd>${Number.isNaN(s.metric.threads[row]) ? '–' : s.metric.threads[row]}</dd>
+      <dt>Busiest</dt><dd>${members.slice(0, CHILDREN_SHOWN_MAX).map((one, i) => html`${i ? ', ' : ''}<button type="button" class="plain" onClick=${() => onSelect(s.id[one] ?? '')}>${visible(s.text.name[one], 40)} ${s.pid[one]}</button>`)}${members.length > CHILDREN_SHOWN_MAX ? ` and ${members.length - CHILDREN_SHOWN_MAX} more` : ''}</dd></dl>
+    ${tree.group === 'name' ? html`<div class="actions"><a class="button" href=${link('/program', [['name', name], ['host', model.hostname]])}><${Icon} name="chart-gantt" />Program</a></div><${Runs} model=${model} name=${name} />` : null}</aside>`;
 }
 
 /** @param {{ text: string }} props */
@@ -114,13 +147,17 @@ function useLoaded(load, keys) {
 function Life({ model, id }) {
   const [pid = '', start = ''] = id.replace(/x$/, '').split('@');
   const { timeMs } = model.snapshot;
-  const minute = Math.floor(timeMs / 30_000);
+  const step = useStep(model, 30_000);
   const from = start ? Number(start) : timeMs - DAY_MS;
-  const { data, problem } = useLoaded(() => getJson('history/process-series/', { hostname: model.hostname, pid, start_time: start, start: from, end: timeMs, points: LIFE_POINTS }), [model.hostname, id, minute]);
+  const { data, problem } = useLoaded(() => getJson('history/process-series/', { hostname: model.hostname, pid, start_time: start, start: from, end: timeMs, points: LIFE_POINTS }), [model.hostname, id, step]);
   if (problem && problem !== 'none') return html`<p class="quiet">${problem}</p>`;
   if (!data || !data.time_ms?.length) return null;
   const last = data.time_ms.length - 1;
-  return html`<h3>CPU, whole life <em>${percent(data.cpu[last])} %</em></h3><${LifeChart} data=${data} name="cpu" model=${model} />
+  const table = () => {
+    tableShown.value = { title: `Process ${pid}, ${moment(data.time_ms[0], zone.peek())} to ${moment(data.time_ms[last], zone.peek())}`, time: data.time_ms, columns: [['CPU, % of a core', data.cpu, percent], ['Memory', data.memory ?? data.memory_bytes, bytes]] };
+    dialog.value = 'table';
+  };
+  return html`<h3>CPU, whole life <button type="button" class="chart-table" aria-label="The values of its life as a table" title="The values as a table" onClick=${table}><${Icon} name="list" /></button><em>${percent(data.cpu[last])} %</em></h3><${LifeChart} data=${data} name="cpu" model=${model} />
     <h3>Memory <em>${bytes((data.memory ?? data.memory_bytes)[last])}</em></h3><${LifeChart} data=${data} name="memory" model=${model} />`;
 }
 
@@ -152,7 +189,7 @@ function LifeChart({ data, name, model }) {
 function Runs({ model, name }) {
   const until = model.snapshot.timeMs;
   const from = Math.floor(until / DAY_MS) * DAY_MS;
-  const { data } = useLoaded(() => getJson('history/runs/', { name, hostname: model.hostname, start: from, end: until }), [model.hostname, name, Math.floor(until / 60_000)]);
+  const { data } = useLoaded(() => getJson('history/runs/', { name, hostname: model.hostname, start: from, end: until }), [model.hostname, name, useStep(model, 60_000)]);
   const runs = data?.runs;
   if (!Array.isArray(runs) || !runs.length) return null;
   const ms = (/** @type {any} */ time) => (typeof time === 'number' ? time : Date.parse(time));

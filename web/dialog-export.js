@@ -1,5 +1,5 @@
 // Export of what is shown: rows as CSV or JSON made here, a link, and the same view for curl.
-import { html, Icon, copy } from './page.js';
+import { html, Icon, copy, exportable } from './page.js';
 import { address, currentLink } from './router.js';
 import { apiUrl } from './api.js';
 import { chosenColumns } from './host.js';
@@ -13,7 +13,7 @@ const FORMULA = /^[=+\-@\t\r]/;
 function csvCell(value) {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : '';
-  const text = String(value);
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
   const safe = FORMULA.test(text) ? `'${text}` : text;
   return /[",\n\r]/.test(safe) || safe !== text ? `"${safe.replace(/"/g, '""')}"` : safe;
 }
@@ -48,26 +48,33 @@ function save(text, type, name) {
 /** @param {string} text */
 const shellWord = (text) => `'${text.replace(/'/g, `'\\''`)}'`;
 
-/** @param {HostModel} model */
-function curl(model) {
-  const at = address.peek().params.get('at');
-  const url = location.origin + apiUrl('process-snapshots/columns/', { hostname: model.hostname, at });
-  return `curl -H ${shellWord('Authorization: Api-Key KEY')} --compressed ${shellWord(url)}`;
+/** @param {string} path and query */
+const curl = (path) => `curl -H ${shellWord('Authorization: Api-Key KEY')} --compressed ${shellWord(location.origin + path)}`;
+
+/** What a host's view exports. @param {HostModel} model @returns {import('./page.js').Exportable & { head: Record<string, unknown>, note: string }} */
+function ofHost(model) {
+  const time = new Date(model.snapshot.timeMs).toISOString();
+  return {
+    name: `${model.hostname}-${time}`, url: apiUrl('process-snapshots/columns/', { hostname: model.hostname, at: address.peek().params.get('at') ? model.snapshot.timeMs : null }), rows: () => shownRows(model),
+    head: { hostname: model.hostname, timestamp: time }, note: `${model.tree.rows.length} rows, in the order shown, with all fields (${chosenColumns().length} columns are on screen).`,
+  };
 }
 
 /** @param {{ current: { model: HostModel } | null, close: () => void }} props */
 export default function Export({ current, close }) {
-  if (!current) return html`<p>Open a host first.</p><p><button type="button" class="button" onClick=${() => copy(currentLink(), 'a link to this view')}><${Icon} name="link" />Copy a link to this view</button></p>`;
-  const { model } = current;
-  const name = `${model.hostname.replace(/[^\w.-]+/g, '_').slice(0, 60)}-${new Date(model.snapshot.timeMs).toISOString().replace(/[:.]/g, '-')}`;
+  const host = current ? ofHost(current.model) : null;
+  const offer = host ?? exportable.value;
+  if (!offer) return html`<p><button type="button" class="button" onClick=${() => copy(currentLink(), 'a link to this view')}><${Icon} name="link" />Copy a link to this view</button></p>`;
+  const file = offer.name.replace(/[^\w.-]+/g, '_').slice(0, 90);
+  const list = host ? 'processes' : 'rows';
   const done = (/** @type {() => void} */ work) => () => {
     work();
     close();
   };
-  return html`<p>${model.tree.rows.length} rows, in the order shown, with all fields (${chosenColumns().length} columns are on screen).</p>
-    <p class="actions"><button type="button" class="button primary" onClick=${done(() => save(csv(shownRows(model)), 'text/csv', `${name}.csv`))}><${Icon} name="download" />CSV</button>
-      <button type="button" class="button" onClick=${done(() => save(JSON.stringify({ hostname: model.hostname, timestamp: new Date(model.snapshot.timeMs).toISOString(), processes: shownRows(model) }, null, 1), 'application/json', `${name}.json`))}><${Icon} name="download" />JSON</button>
+  return html`<p>${host?.note ?? `${offer.rows().length} rows, with all fields.`}</p>
+    <p class="actions"><button type="button" class="button primary" onClick=${done(() => save(csv(offer.rows()), 'text/csv', `${file}.csv`))}><${Icon} name="download" />CSV</button>
+      <button type="button" class="button" onClick=${done(() => save(JSON.stringify({ ...(host?.head ?? { address: offer.url }), [list]: offer.rows() }, null, 1), 'application/json', `${file}.json`))}><${Icon} name="download" />JSON</button>
       <button type="button" class="button" onClick=${done(() => void copy(currentLink(), 'a link to this view'))}><${Icon} name="link" />Copy a link</button>
-      <button type="button" class="button" onClick=${done(() => void copy(curl(model), 'the curl command'))}><${Icon} name="terminal" />Copy for curl</button></p>
-    <pre tabindex="0"><code>${curl(model)}</code></pre><p class="quiet">KEY is a key for reading: <code class="inline">procession key create --data DIR --purpose read</code></p>`;
+      <button type="button" class="button" onClick=${done(() => void copy(curl(offer.url), 'the curl command'))}><${Icon} name="terminal" />Copy for curl</button></p>
+    <pre tabindex="0"><code>${curl(offer.url)}</code></pre><p class="quiet">KEY is a key for reading: <code class="inline">procession key create --data DIR --purpose read</code></p>`;
 }

@@ -1,9 +1,10 @@
 // The command palette: everything the page can do, and every host, by typing a part of its name.
-import { html, focusOnce, dialog, useEffect, useState, switchTheme, switchZone, copy } from './page.js';
-import { address, currentLink, go, link, setParameters } from './router.js';
+import { html, focusOnce, dialog, useEffect, useState, switchDensity, switchKiosk, switchTheme, switchZone, copy } from './page.js';
+import { currentLink, go, link } from './router.js';
 import { getJson } from './api.js';
 import { visible } from './format.js';
 import { sortBy } from './host.js';
+import { ALL_LEVELS, GROUPS, arrange, foldTo } from './arrange.js';
 
 const SHOWN_MAX = 12;
 
@@ -18,16 +19,16 @@ function commands(model) {
   const always = [
     { name: 'All hosts', run: () => go('/') }, { name: 'Hosts side by side', run: () => go('/?view=charts') }, { name: 'Add a host', run: () => go('/keys') },
     { name: 'Compare two moments or two hosts', run: () => go(link('/compare', [['name', hostname]])) },
-    { name: 'Light or dark', run: switchTheme }, { name: 'UTC or local time', run: switchZone }, { name: 'Copy a link to this view', key: 'y', run: () => void copy(currentLink(), 'a link to this view') }, { name: 'Keys', key: '?', run: open('keys') },
+    { name: 'Light or dark', run: switchTheme }, { name: 'Row height: usual, dense, roomy', key: 'D', run: switchDensity }, { name: 'Kiosk: for a screen on the wall', key: 'K', run: switchKiosk }, { name: 'UTC or local time', run: switchZone }, { name: 'Copy a link to this view', key: 'y', run: () => void copy(currentLink(), 'a link to this view') }, { name: 'Keys', key: '?', run: open('keys') },
   ];
   if (!model) return always;
   return [
     { name: 'Return to live', key: 'L', run: () => model.goLive() }, { name: 'Pause', key: 'Z', run: () => model.pause() }, { name: 'One sample back', key: ',', run: () => void model.step(-1) }, { name: 'One sample on', key: '.', run: () => void model.step(1) },
     { name: 'Go to a moment', run: open('moment') }, { name: 'Who did this? (ranking of the range)', key: 'g', run: open('who') }, { name: 'Export (CSV, JSON, curl)', run: open('export') }, { name: 'Columns', key: 'C', run: open('columns') },
-    { name: 'Began, ended and lived between two samples', run: open('brief') }, { name: 'Table behind the charts', run: open('table') },
+    { name: 'Began, ended and lived between two samples', run: open('brief') }, { name: 'Table behind the charts', run: () => model.showTable() },
     { name: 'Compare with an hour before', run: () => go(link('/compare', [['name', hostname], ['from', String(model.snapshot.timeMs - 3_600_000)], ['to', String(model.snapshot.timeMs)]])) },
-    { name: 'Tree or list', key: 't', run: () => setParameters({ list: address.peek().params.get('list') === '1' ? null : '1' }) },
-    { name: 'Fold all', key: '*', run: () => setParameters({ fold: '1' }) }, { name: 'Fold to two levels', run: () => setParameters({ fold: '2' }) }, { name: 'Fold to three levels', run: () => setParameters({ fold: '3' }) }, { name: 'Open all', run: () => setParameters({ fold: null }) },
+    ...GROUPS.map(([value, label]) => ({ name: `Rows: ${label.toLowerCase()}`, key: value === 'list' ? 't' : '', run: () => arrange(value) })),
+    { name: 'Fold all', key: '*', run: () => foldTo('1') }, { name: 'Fold to two levels', run: () => foldTo('2') }, { name: 'Fold to three levels', run: () => foldTo('3') }, { name: 'Open all', run: () => foldTo(ALL_LEVELS) },
     { name: 'Sort by CPU', key: 'P', run: () => sortBy('cpu') }, { name: 'Sort by memory', key: 'M', run: () => sortBy('memory') }, { name: 'Sort by IO', run: () => sortBy('io') }, { name: 'Sort by age', key: 'T', run: () => sortBy('age') }, { name: 'Sort by pid', key: 'N', run: () => sortBy('pid') },
     ...always,
   ];

@@ -57,9 +57,9 @@ function Ranking({ answer, by, group, onOpen, hostname }) {
   const share = (/** @type {number} */ value) => `${((value / total) * 100).toFixed(1)} %`;
   return html`<p><b>${measured(by, answer.total)}</b> in all; ${answer.unattributed == null ? 'what is nobody\'s is not known: the host\'s own figure is missing' : html`<b>${measured(by, answer.unattributed)}</b> (${share(answer.unattributed)}) is nobody's: used, but by no process that was seen`}.</p>
     ${group === 'subtree' && rows.length ? html`<${Icicle} rows=${rows} total=${total} by=${by} onOpen=${onOpen} />` : null}
-    ${list.length ? html`<table class="who-table"><thead><tr><th class="end">Share</th><th class="end">${by === 'cpu' ? 'CPU time' : 'Bytes'}</th><th>Who</th><th>User</th><th class="end">Processes</th></tr></thead>
+    ${list.length ? html`<table class="who-table"><thead><tr><th class="end">Share</th><th class="end">${by === 'cpu' ? 'CPU time' : 'Bytes'}</th><th>Who</th><th class="wide">User</th><th class="end wide">Processes</th></tr></thead>
       <tbody>${list.map((row) => html`<tr><td class="end share"><i style=${{ width: `${Math.min(100, (row.value / total) * 100)}%` }}></i><span>${share(row.value)}</span></td><td class="end">${measured(by, row.value)}</td>
         <td>${row.pid != null ? html`<button type="button" class="plain" onClick=${() => onOpen(row)}>${visible(row.label, 80) || '(no name)'} ${row.pid}</button>` : group === 'program' ? html`<a href=${link('/program', [['name', row.label ?? ''], ['host', hostname]])}>${visible(row.label, 80)}</a>` : visible(row.label, 80) || 'not known'}
-          <div class="quiet">${visible(row.command_line, 120)}</div></td><td>${visible(row.user, 40)}</td><td class="end">${row.processes ?? 1}</td></tr>`)}</tbody></table>
+          <div class="quiet" title=${visible(row.command_line, 400)}>${visible(row.command_line, 160)}</div></td><td class="wide">${visible(row.user, 40)}</td><td class="end wide">${row.processes ?? 1}</td></tr>`)}</tbody></table>
       <p class="quiet">${plural(answer.count ?? rows.length, 'row')}, from ${plural(answer.snapshots ?? 0, 'snapshot')}.</p>` : html`<p>Nothing was used in this range.</p>`}`;
 }

@@ -1,5 +1,5 @@
 // Hosts side by side: a small CPU and memory chart for each, all on the same hour, drawn only while in sight.
-import { html, useEffect, useRef, useState, now, shownTheme } from './page.js';
+import { html, Icon, useEffect, useRef, useState, dialog, now, shownTheme, tableShown } from './page.js';
 import { address, go, link, setParameters } from './router.js';
 import { getJson } from './api.js';
 import { bytes, parseSpan, percent, visible } from './format.js';
@@ -47,8 +47,15 @@ function HostCard({ host, range }) {
   const cores = host.cpu_count || 1;
   const cpu = host.host_cpu ?? host.cpu;
   const used = host.memory_used_bytes ?? host.memory_bytes;
+  const span = parseSpan(range) || 3_600_000;
+  const table = async () => {
+    const series = await getJson('charts/host/', { hostname: host.hostname, start: Date.now() - span, end: Date.now(), points: POINTS });
+    tableShown.value = { title: visible(host.hostname, 120), time: series.time_ms, columns: [['CPU of the host, % of a core', series.host_cpu, percent], ['CPU of all processes', series.cpu, percent], ['Memory', series.memory_bytes, bytes], ['Processes', series.process_count, String]] };
+    dialog.value = 'table';
+  };
   return html`<article class="side-card" ref=${card} data-status=${host.status}>
     <h2><a href=${link('/host', [['name', host.hostname]])}>${visible(host.hostname, 120)}</a><span class="cell-status" data-status=${host.status}>${host.status}</span>
+      <button type="button" class="chart-table" aria-label=${`The values of ${visible(host.hostname, 120)} as a table`} title="The values as a table" onClick=${table}><${Icon} name="list" /></button>
       <em>${cpu == null ? '–' : `${percent((cpu / cores) * 100)} %`}</em><em class="of-memory">${used == null ? '–' : bytes(used)}</em></h2>
     ${seen ? html`<${CardCharts} host=${host} range=${range} />` : html`<div class="side-plots"></div>`}</article>`;
 }

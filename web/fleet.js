@@ -1,7 +1,7 @@
 // The fleet: every host with what it does now, and how old that is. Up to a thousand rows in the same grid as processes.
-import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, signal, now, narrow, dialog, focusSearch } from './page.js';
+import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, signal, now, narrow, dialog, focusSearch, useExport } from './page.js';
 import { address, go, link, setParameters } from './router.js';
-import { Live } from './api.js';
+import { Live, apiUrl } from './api.js';
 import { ageShort, bytesShort, percent, plural, visible } from './format.js';
 import { Grid } from './grid.js';
 
@@ -96,7 +96,7 @@ function fleetColumns(fleet) {
     }
   };
   const name = {
-    id: 'hostname', label: 'Host', width: narrow.value ? 150 : 190, grow: 2, className: 'host-name',
+    id: 'hostname', label: 'Host', width: narrow.value ? 140 : 190, grow: 2, className: 'host-name',
     text: (/** @type {number} */ index) => visible(host(index).hostname, 200),
   };
   const status = {
@@ -108,7 +108,7 @@ function fleetColumns(fleet) {
   const cpu = { id: 'cpu', label: 'CPU %', title: 'Of the whole host', width: 76, end: true, build: buildHeat, text: (/** @type {number} */ index) => percent(cpuShare(host(index)) * 100), paint: heat((one) => cpuShare(one) / 100) };
   const memory = { id: 'memory', label: 'Memory', width: 84, end: true, build: buildHeat, text: (/** @type {number} */ index) => bytesShort(memoryUsed(host(index))), paint: heat(memoryShare) };
   const seen = { id: 'last_seen', label: 'Last seen', width: 84, end: true, text: (/** @type {number} */ index) => { const at = ms(host(index)['last_seen']); return Number.isNaN(at) ? 'never' : ageShort(now.peek() - at); } };
-  if (narrow.value) return [name, { ...status, width: 70 }, { ...cpu, width: 62 }, { ...memory, width: 66 }];
+  if (narrow.value) return [name, { ...status, width: 78 }, { ...cpu, width: 58 }, { ...memory, width: 74 }];
   return [
     name, status, cpu, memory,
     { id: 'memory_total', label: 'of', width: 76, end: true, className: 'sum', text: (index) => bytesShort(host(index)['memory_total']) },
@@ -136,6 +136,7 @@ export default function FleetView() {
     fleet.words = q;
     fleet.update();
   }, [q, fleet]);
+  useExport({ name: 'fleet', url: apiUrl('hosts/'), rows: () => fleet.rows }, [fleet]);
   void fleet.tick.value;
   const counts = STATUS_ORDER.map((status) => [...fleet.hosts.values()].filter((host) => host.status === status).length);
   const search = html`<${Search} value=${q} label="Search hosts, or all hosts' processes" onInput=${(/** @type {string} */ text) => setParameters({ q: text || null })} onDown=${() => grid.current?.focus()} />`;
@@ -155,7 +156,7 @@ function FleetBody({ fleet, grid, q, charts }) {
   return html`<div class="fleet-tools" role="group" aria-label="How hosts are shown">
       <button type="button" class=${charts ? '' : 'on'} aria-pressed=${!charts} onClick=${() => setParameters({ view: null })}>Table</button>
       <button type="button" class=${charts ? 'on' : ''} aria-pressed=${charts} onClick=${() => setParameters({ view: 'charts' })}>Side by side</button>
-      <a class="plain" href="/compare">Compare</a><a class="plain" href="/keys">Add a host</a></div>
+      <a class="plain" href="/compare">Compare</a><button type="button" class="plain" onClick=${() => (dialog.value = 'export')}>Export</button><a class="plain" href="/keys">Add a host</a></div>
     ${charts ? (Charts ? html`<${Charts} hosts=${fleet.rows} />` : null) : html`<${HostGrid} fleet=${fleet} grid=${grid} />`}
     ${Found && q.trim().length > 1 ? html`<${Found} q=${q.trim()} />` : null}`;
 }
@@ -196,6 +197,7 @@ function HostGrid({ fleet, grid }) {
       onKey: (event) => {
         if (event.key === '/') focusSearch();
         else if (event.key === '?') dialog.value = 'keys';
+        else if (event.key === 'e') dialog.value = 'export';
         else return false;
         return true;
       },

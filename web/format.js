@@ -159,7 +159,9 @@ export function parseMoment(text, now, zone = 'utc') {
   return Date.parse(hasZone || zone === 'local' ? full : `${full}${full.includes('T') ? 'Z' : ''}`);
 }
 
+const WHOLE = new Intl.NumberFormat('en');
+
 /** 1 process, 2 processes. @param {number} n @param {string} one @param {string} [many] */
 export function plural(n, one, many = `${one}s`) {
-  return `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
+  return `${WHOLE.format(n)} ${n === 1 ? one : many}`;
 }

@@ -4,7 +4,10 @@
 // re-ordering; the focused row's element is kept even when it is scrolled out of sight.
 
 const OVERSCAN_ROWS = 6;
-const HEADER_PX = 30;
+export const HEADER_PX = 30;
+/** A column is never narrower than this, whatever people drag. */
+export const WIDTH_LEAST_PX = 36;
+const MOVES = new Set(['ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowLeft', 'PageDown', 'PageUp', 'Home', 'End', 'Enter']);
 
 /** @typedef {{ cell: HTMLElement, last: string, text: Text, [extra: string]: any }} CellState */
 /**
@@ -38,6 +41,8 @@ const HEADER_PX = 30;
  * @property {Column[]} columns
  * @property {Source} source
  * @property {(column: string) => void} [onSort]
+ * @property {(widths: Record<string, number>) => void} [onWidths] people dragged a column's edge; without it columns keep their widths
+ * @property {(columns: string[]) => void} [onOrder] people dragged a column to another place
  * @property {(key: string, how: 'pointer' | 'keys') => void} [onSelect]
  * @property {(key: string) => void} [onOpen]
  * @property {(index: number, open: boolean) => void} [onFold]
@@ -56,6 +61,8 @@ export class Grid {
     this.tree = options.source.fold !== undefined;
     this.name = `grid-${(grids += 1)}`;
     this.rowHeight = 24;
+    /** Widths that people chose, in px by column. @type {Record<string, number>} */
+    this.widths = {};
     this.sorted = { column: '', descending: true };
     this.selected = '';
     this.active = { key: '', column: -1 };
@@ -65,7 +72,13 @@ export class Grid {
     this.pool = [];
     /** @type {Row | null} */
     this.tabStop = null;
-    this.width = this.height = this.frame = this.pointerUntil = 0;
+    this.tabCell = -2;
+    this.width = this.height = this.frame = this.top = 0;
+    this.rowCount = -1;
+    /** Loaded when the grid first has the keyboard. @type {typeof import('./grid-keys.js').move | undefined} */
+    this.move = undefined;
+    /** The pointer is over the rows, so they should not run away. */
+    this.pointed = false;
     this.sheet = new CSSStyleSheet();
     this.scroller = document.createElement('div');
     this.head = document.createElement('div');
@@ -93,22 +106,24 @@ export class Grid {
     host.append(this.scroller);
     this.listen();
     this.setColumns(this.columns);
+    // Once there is time: keys have to work when the server is gone, too.
+    requestIdleCallback(() => void this.loadKeys().catch(() => {}), { timeout: 2000 });
   }
 
   listen() {
-    this.scroller.addEventListener('scroll', () => this.render(), { passive: true });
+    // Asking for scrollTop makes the browser lay out; the event comes when that is done anyway.
+    this.scroller.addEventListener('scroll', () => {
+      this.top = this.scroller.scrollTop;
+      this.render();
+    }, { passive: true });
     this.scroller.addEventListener('click', (event) => this.click(event));
     this.scroller.addEventListener('dblclick', (event) => this.doubleClick(event));
     this.scroller.addEventListener('keydown', (event) => this.keyDown(event));
     this.scroller.addEventListener('focusin', (event) => this.focusIn(event));
-    this.canvas.addEventListener('pointermove', () => (this.pointerUntil = performance.now() + 4000));
-    this.canvas.addEventListener('pointerleave', () => (this.pointerUntil = 0));
+    this.canvas.addEventListener('pointermove', (event) => (this.pointed = event.pointerType === 'mouse'), { passive: true });
+    this.canvas.addEventListener('pointerleave', () => (this.pointed = false));
+    if (this.options.onWidths) this.head.addEventListener('pointerover', () => void import('./grid-drag.js').then((module) => module.default(this), () => {}), { once: true });
     this.resize.observe(this.scroller);
-  }
-
-  /** People point at a row now, so it should not run away. */
-  get pointed() {
-    return performance.now() < this.pointerUntil;
   }
 
   destroy() {
@@ -147,6 +162,12 @@ export class Grid {
       button.textContent = column.label;
       cell.append(button);
     }
+    if (this.options.onWidths) {
+      const grip = document.createElement('span');
+      grip.className = 'grip';
+      grip.setAttribute('aria-hidden', 'true');
+      cell.append(grip);
+    }
     return cell;
   }
 
@@ -182,13 +203,21 @@ export class Grid {
     this.render();
   }
 
+  /** @param {Record<string, number>} widths */
+  setWidths(widths) {
+    this.widths = widths;
+    this.layOut();
+  }
+
+  /** A column that people sized keeps that size; the others share what is left. */
   layOut() {
-    const least = this.columns.reduce((sum, column) => sum + column.width, 0);
-    const shares = this.columns.reduce((sum, column) => sum + (column.grow ?? 0), 0) || 1;
+    const least = this.columns.reduce((sum, column) => sum + (this.widths[column.id] ?? column.width), 0);
+    const grow = (/** @type {Column} */ column) => (this.widths[column.id] === undefined ? (column.grow ?? 0) : 0);
+    const shares = this.columns.reduce((sum, column) => sum + grow(column), 0) || 1;
     const spare = Math.max(0, this.width - least);
     let left = 0;
     const rules = this.columns.map((column, index) => {
-      const width = column.width + (spare * (column.grow ?? 0)) / shares;
+      const width = (this.widths[column.id] ?? column.width) + (spare * grow(column)) / shares;
       const rule = `.${this.name} .c${index}{left:${left.toFixed(1)}px;width:${width.toFixed(1)}px}`;
       left += width;
       return rule;
@@ -210,9 +239,12 @@ export class Grid {
     const count = source.count();
     const total = `${count * rowHeight}px`;
     if (canvas.style.height !== total) canvas.style.height = total;
-    scroller.setAttribute('aria-rowcount', String(count + 1));
+    if (this.rowCount !== count) {
+      this.rowCount = count;
+      scroller.setAttribute('aria-rowcount', String(count + 1));
+    }
     this.moveActive(count);
-    const top = Math.max(0, scroller.scrollTop);
+    const top = Math.max(0, Math.min(this.top, count * rowHeight + HEADER_PX - this.height));
     const first = Math.max(0, Math.floor(top / rowHeight) - OVERSCAN_ROWS);
     const last = Math.min(count, Math.ceil((top + this.height - HEADER_PX) / rowHeight) + OVERSCAN_ROWS);
     const wanted = new Map();
@@ -328,16 +360,19 @@ export class Grid {
     this.tabStop.element.tabIndex = -1;
     for (const { cell } of this.tabStop.cells) cell.removeAttribute('tabindex');
     this.tabStop = null;
+    this.tabCell = -2;
   }
 
   /** Exactly one row or cell is a tab stop. */
   showTabStop() {
     const first = this.rows.values().next().value;
     const row = this.rows.get(this.active.key) ?? first;
+    const cell = row && this.active.key === row.key ? this.active.column : -1;
+    if (this.tabStop === row && this.tabCell === cell) return;
     if (this.tabStop && this.tabStop !== row) this.clearTabStop();
     if (!row) return;
     this.tabStop = row;
-    const cell = this.active.key === row.key ? this.active.column : -1;
+    this.tabCell = cell;
     row.element.tabIndex = cell < 0 ? 0 : -1;
     row.cells.forEach((state, index) => {
       if (index === cell) state.cell.tabIndex = 0;
@@ -369,6 +404,7 @@ export class Grid {
     const room = this.height - HEADER_PX;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (top + rowHeight > scroller.scrollTop + room) scroller.scrollTop = top + rowHeight - room;
+    this.top = scroller.scrollTop;
   }
 
   /** @param {string} key @param {boolean} [reveal] */
@@ -414,6 +450,12 @@ export class Grid {
     if (row && !(event.target instanceof Element && event.target.closest('.twist'))) this.options.onOpen?.(row.key);
   }
 
+  async loadKeys() {
+    const { move } = await import('./grid-keys.js');
+    this.move = move;
+    return move;
+  }
+
   /** @param {FocusEvent} event */
   focusIn(event) {
     const row = this.rowOf(event);
@@ -430,69 +472,10 @@ export class Grid {
       event.preventDefault();
       return;
     }
-    if (event.altKey || event.metaKey) return;
-    const index = this.source.indexOf(this.active.key);
-    if (index < 0) return;
-    if (this.moveKey(event, index)) event.preventDefault();
-  }
-
-  /** @param {KeyboardEvent} event @param {number} index */
-  moveKey(event, index) {
-    const page = Math.max(1, Math.floor((this.height - HEADER_PX) / this.rowHeight) - 1);
-    const { column } = this.active;
-    switch (event.key) {
-      case 'ArrowDown': return this.moveTo(index + 1);
-      case 'ArrowUp': return this.moveTo(index - 1);
-      case 'PageDown': return this.moveTo(index + page);
-      case 'PageUp': return this.moveTo(index - page);
-      case 'Home': return column < 0 || event.ctrlKey ? this.moveTo(0) : this.toColumn(0);
-      case 'End': return column < 0 || event.ctrlKey ? this.moveTo(Infinity) : this.toColumn(this.columns.length - 1);
-      case 'ArrowRight': return this.right(index);
-      case 'ArrowLeft': return this.left(index);
-      case 'Enter':
-        this.options.onOpen?.(this.active.key);
-        return true;
-      default: return false;
-    }
-  }
-
-  /** @param {number} index */
-  right(index) {
-    if (this.active.column < 0 && this.source.fold?.(index) === 'folded') {
-      this.options.onFold?.(index, true);
-      return true;
-    }
-    return this.toColumn(Math.min(this.active.column + 1, this.columns.length - 1));
-  }
-
-  /** @param {number} index */
-  left(index) {
-    const { source } = this;
-    if (this.active.column >= 0) return this.toColumn(this.active.column - 1);
-    if (source.fold?.(index) === 'open') {
-      this.options.onFold?.(index, false);
-      return true;
-    }
-    const depth = source.depth?.(index) ?? 0;
-    for (let up = index - 1; up >= 0 && depth > 0; up--) if ((source.depth?.(up) ?? 0) < depth) return this.moveTo(up);
-    return true;
-  }
-
-  /** @param {number} column */
-  toColumn(column) {
-    Object.assign(this.active, { column });
-    this.focusActive();
-    return true;
-  }
-
-  /** @param {number} index */
-  moveTo(index) {
-    const to = Math.max(0, Math.min(index, this.source.count() - 1));
-    if (to < 0) return true;
-    this.active.key = this.source.key(to);
-    this.selected = this.active.key;
-    this.focusActive();
-    this.options.onSelect?.(this.active.key, 'keys');
-    return true;
+    if (event.altKey || event.metaKey || !MOVES.has(event.key) || this.source.indexOf(this.active.key) < 0) return;
+    event.preventDefault();
+    const { key, ctrlKey } = event;
+    if (this.move) this.move(this, key, ctrlKey);
+    else void this.loadKeys().then((move) => move(this, key, ctrlKey), () => {});
   }
 }

@@ -1,7 +1,8 @@
 // The less common keys of the host view, loaded when one is first pressed.
-import { dialog, tell, copy } from './page.js';
+import { dialog, tell, copy, switchDensity, switchKiosk } from './page.js';
+import { ALL_LEVELS, GROUPS, anyFolded, arrange, arrangement, foldTo } from './arrange.js';
 import { currentLink, address, setParameters } from './router.js';
-import { sortBy } from './host.js';
+import { foldRow, sortBy } from './host.js';
 
 const DIGITS_PAUSE_MS = 1500;
 let digits = '';
@@ -32,15 +33,11 @@ function jump(key, model, grid) {
 function fold(model, grid, open) {
   const { tree } = model;
   if (open === 'all') {
-    const anyFolded = tree.folded.size > 0 || tree.foldDepth !== Infinity;
-    tree.foldTo(anyFolded ? Infinity : 1);
+    foldTo(anyFolded() ? ALL_LEVELS : '1');
   } else {
     const index = tree.indexOf(grid.active.key);
-    if (index < 0) return;
-    tree.setOpen(index, open);
+    if (index >= 0) foldRow(model, index, open);
   }
-  tree.flatten();
-  grid.render();
 }
 
 /** Only this process's user, or everybody again. @param {HostModel} model @param {Grid} grid */
@@ -93,6 +90,15 @@ export default function hostKey(key, model, grid) {
     case 'c': copyFocused(model, grid); break;
     case 'y': void copy(currentLink(), 'a link to this view'); break;
     case 'g': dialog.value = 'who'; break;
+    case 'G': {
+      const at = GROUPS.findIndex(([value]) => value === arrangement());
+      const [value = '', label = ''] = GROUPS[(at + 1) % GROUPS.length] ?? [];
+      arrange(value);
+      tell(`Rows: ${label.toLowerCase()}.`);
+      break;
+    }
+    case 'D': switchDensity(); break;
+    case 'K': switchKiosk(); break;
     case 'e': dialog.value = 'export'; break;
     case 'Backspace': model.unzoom(); break;
     default:

@@ -2,10 +2,12 @@
 // The keyframe comes over compressed HTTP, changes over the WebSocket; a moment of the past is one HTTP answer.
 import { ApiError, Live, getJson } from './api.js';
 import { setParameters, address } from './router.js';
-import { signal, effect, batch } from './page.js';
+import { signal, computed, effect, batch, zone } from './page.js';
 import { Snapshot } from './snapshot.js';
 import { Tree } from './tree.js';
+import { parseMoment, visible } from './format.js';
 
+const LOSSES_MAX = 200;
 /** After this time without the page being drawn, changes are caught up by a fresh keyframe. */
 const HIDDEN_TOO_LONG_MS = 60_000;
 
@@ -23,6 +25,12 @@ export class HostModel {
     /** @type {Live | null} */
     this.live = null;
     this.lostSince = signal(0);
+    /** Something is shown. */
+    this.ready = computed(() => this.tick.value > 0);
+    /** Rows keep their order because the pointer is over them. */
+    this.held = signal(false);
+    /** What is known to be lost, as far as this page saw it. @type {import('./snapshot.js').Loss[]} */
+    this.losses = [];
     /** @type {AbortController | null} */
     this.abort = null;
     /** The query that is wanted next while one is on its way. @type {Record<string, string | number> | null} */
@@ -37,6 +45,8 @@ export class HostModel {
     this.grid = null;
     /** Goes back to the range before the last zoom; the time line sets it. @type {() => void} */
     this.unzoom = () => {};
+    /** Opens the table behind the charts; the time line sets it. @type {() => void} */
+    this.showTable = () => {};
     /** @type {(() => void) | undefined} */
     this.stopLive = undefined;
     this.lastDraw = performance.now();
@@ -55,11 +65,13 @@ export class HostModel {
   follow(at, nearest) {
     if (at === '' ) {
       if (!this.live) void this.startLive();
-      return;
+      return undefined;
     }
     this.endLive();
-    if (Number(at) === this.snapshot.timeMs && this.snapshot.hostname) return;
-    this.fetch({ at, nearest: nearest || 'before' });
+    const ms = /^\d+$/.test(at) ? Number(at) : parseMoment(at, Date.now(), zone.peek());
+    if (!Number.isFinite(ms)) return this.failed(new Error(`"${visible(at, 60)}" is no time. Write now-6h, 03:12 or 2026-11-21T03:12:35Z.`));
+    if (ms === this.snapshot.timeMs && this.snapshot.hostname) return undefined;
+    return this.fetch({ at: Math.round(ms), nearest: nearest || 'before' });
   }
 
   endLive() {
@@ -132,12 +144,23 @@ export class HostModel {
     });
   }
 
-  changed() {
+  /** What is shown has changed. Rows keep their order while people point at them, unless they asked for another. @param {'samples' | 'wish'} [by] */
+  changed(by = 'samples') {
     if (!this.tick.peek()) performance.mark('first-tree');
     if (document.visibilityState === 'hidden' && performance.now() - this.lastDraw < HIDDEN_TOO_LONG_MS) return;
     this.lastDraw = performance.now();
+    this.noteLosses();
+    this.tree.hold = by === 'samples' && this.live !== null && this.grid?.pointed === true;
+    this.held.value = this.tree.hold;
     this.tree.update();
     this.tick.value += 1;
+  }
+
+  noteLosses() {
+    const { losses } = this.snapshot;
+    if (!losses.length) return;
+    const known = new Set(this.losses.map((one) => `${one.kind} ${one.from_ms}`));
+    this.losses = [...this.losses, ...losses.filter((one) => !known.has(`${one.kind} ${one.from_ms}`))].slice(-LOSSES_MAX);
   }
 
   /** @param {unknown} error */

@@ -1,13 +1,19 @@
 // The host view: one host at one moment. Header, time line, tree grid, detail pane, foot line.
-import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, now, narrow, zone, dialog, focusSearch, tell, remembered, current } from './page.js';
+import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, useText, now, narrow, density, dialog, focusSearch, later, tell, remembered, current } from './page.js';
 import { address, setParameters } from './router.js';
-import { ageShort, bytes, duration, moment, percent, plural, visible } from './format.js';
+import { ageShort, bytes, plural, visible } from './format.js';
 import { HostModel } from './host-model.js';
 import { Grid } from './grid.js';
 import { DEFAULT_COLUMNS, NARROW_COLUMNS, processColumns } from './columns.js';
 
 const WIDE_FOR_PANE_PX = 900;
+const STALE_LEAST_MS = 15_000;
+/** What the address may say about the arrangement of the rows; none of it is the plain tree. */
+const ARRANGEMENT = ['list', 'group', 'fold', 'shut', 'open', 'widths'];
 const TEXT_COLUMNS = new Set(['name', 'user', 'command_line', 'state', 'cgroup', 'executable', 'pid']);
+
+const loadKeys = () => import('./host-keys.js');
+const loadArrange = () => import('./arrange.js');
 
 /** @param {string} name */
 const parameterNow = (name) => address.value.params.get(name) ?? '';
@@ -16,7 +22,7 @@ const parameterNow = (name) => address.value.params.get(name) ?? '';
 function useLater(load, wanted = true) {
   const [part, setPart] = useState(/** @type {any} */ (null));
   useEffect(() => {
-    if (wanted && !part) void load().then((module) => setPart(() => module.default), () => tell('A part of the page could not be loaded.'));
+    if (wanted && !part) later(load, (module) => setPart(() => module.default));
   }, [wanted]);
   return part;
 }
@@ -40,8 +46,13 @@ function HostAt({ hostname }) {
   useEffect(() => {
     document.title = `${visible(hostname, 80)}${past ? ' (past)' : ''} · Procession`;
   }, [hostname, past]);
-  const ready = model.tick.value > 0;
+  const ready = model.ready.value;
   const Timeline = useLater(() => import('./timeline.js'), ready);
+  const Foot = useLater(() => import('./foot.js'), ready);
+  // Once there is time: keys have to work when the server is gone, too.
+  useEffect(() => {
+    if (ready) requestIdleCallback(() => void loadKeys().catch(() => {}), { timeout: 2000 });
+  }, [ready]);
   const selected = parameterNow('sel');
   const pane = selected !== '' && parameterNow('pane') !== '0';
   const Detail = useLater(() => import('./detail.js'), pane);
@@ -55,7 +66,7 @@ function HostAt({ hostname }) {
       <${ProcessGrid} model=${model} grid=${grid} />
       ${pane && Detail ? html`<${Detail} model=${model} id=${selected} onClose=${() => closePane(grid.current)} onSelect=${(/** @type {string} */ id) => showRow(model, grid.current, id)} />` : null}
     </main>
-    <${Foot} model=${model} />
+    ${Foot ? html`<${Foot} model=${model} />` : html`<footer class="foot"></footer>`}
   </div>`;
 }
 
@@ -77,46 +88,47 @@ function showRow(model, grid, id) {
   return undefined;
 }
 
+/** Which state the pill tells, and how old what is shown is. @param {HostModel} model @returns {[string, string]} */
+function pillState(model) {
+  void model.tick.value;
+  const { timeMs, host } = model.snapshot;
+  const age = now.value - timeMs;
+  if (parameterNow('at') !== '') return ['past', `${model.paused.value ? 'Paused' : 'Past'} · ${ageShort(age)} ago`];
+  if (model.lostSince.value) return ['lost', 'Lost'];
+  if (timeMs && age > Math.max(3 * (host['interval_ms'] || 5000), STALE_LEAST_MS)) return ['stale', `Stale · ${ageShort(age)}`];
+  return ['live', 'Live'];
+}
+
 /** @param {{ model: HostModel }} props */
 function Pill({ model }) {
-  const past = parameterNow('at') !== '';
+  const kind = useText(() => pillState(model)[0], [model]).value;
+  const text = useText(() => pillState(model)[1], [model]);
+  if (kind === 'past') return html`<button type="button" class="pill past" onClick=${() => model.goLive()} title="Return to live (L)">${text}<span class="pill-key">· L</span></button>`;
+  if (kind === 'lost') return html`<button type="button" class="pill lost-pill" disabled>${text}</button>`;
+  return html`<button type="button" class="pill ${kind}" onClick=${() => model.pause()} title=${kind === 'stale' ? 'No newer sample has come' : 'Pause (Z)'}>${text}</button>`;
+}
+
+/** What the machine is, in a few words. @param {HostModel} model */
+function tagText(model) {
   void model.tick.value;
-  if (past) {
-    const ago = ageShort(now.value - model.snapshot.timeMs);
-    const word = model.paused.value ? 'Paused' : 'Past';
-    return html`<button type="button" class="pill past" onClick=${() => model.goLive()} title="Return to live (L)">${word} · ${ago} ago<span class="pill-key">· L</span></button>`;
-  }
-  const age = now.value - model.snapshot.timeMs;
-  const interval = model.snapshot.host['interval_ms'] || 5000;
-  if (model.lostSince.value) return html`<button type="button" class="pill lost-pill" disabled>Lost</button>`;
-  if (model.snapshot.timeMs && age > Math.max(3 * interval, 15_000)) return html`<button type="button" class="pill stale" onClick=${() => model.pause()} title="No newer sample has come">Stale · ${ageShort(age)}</button>`;
-  return html`<button type="button" class="pill" onClick=${() => model.pause()} title="Pause (Z)">Live</button>`;
+  const { facts } = model.snapshot;
+  return [facts['os'], facts['cpu_count'] ? plural(facts['cpu_count'], 'core') : '', facts['memory_total'] ? bytes(facts['memory_total']) : ''].filter(Boolean).map((text) => visible(String(text), 40)).join(' · ');
 }
 
 /** @param {{ model: HostModel, grid: { current: Grid | null } }} props */
 function HostHeader({ model, grid }) {
   const [problem, setProblem] = useState('');
   const q = parameterNow('q');
-  void model.tick.value;
   useEffect(() => {
     let current = true;
     void applyFilter(model, q, () => current).then((text) => current && setProblem(text));
     return () => { current = false; };
   }, [q, model]);
-  const { facts } = model.snapshot;
-  const tag = [facts['os'], facts['cpu_count'] ? plural(facts['cpu_count'], 'core') : '', facts['memory_total'] ? bytes(facts['memory_total']) : ''].filter(Boolean).map((text) => visible(String(text), 40)).join(' · ');
+  const Completions = useLater(() => import('./completions.js'), model.ready.value);
   const crumbs = html`<a href="/">Fleet</a><span aria-hidden="true">/</span><b title=${visible(model.hostname, 300)}>${visible(model.hostname, 300)}</b>`;
   const search = html`<${Search} value=${q} label="Search: words, user:www cpu>5 mem>1GB age<1h" problem=${problem} onInput=${(/** @type {string} */ text) => setParameters({ q: text || null })}
-    onDown=${() => grid.current?.focus()} list="filter-fields" /><datalist id="filter-fields">${completions(q).map((text) => html`<option value=${text} />`)}</datalist>`;
-  return html`<${Header} crumbs=${crumbs} tag=${tag} search=${search} pill=${html`<${Pill} model=${model} />`} />`;
-}
-
-/** @param {string} q */
-function completions(q) {
-  const at = q.lastIndexOf(' ') + 1;
-  const word = q.slice(at).toLowerCase();
-  if (/[:<>=]/.test(word)) return [];
-  return ['name:', 'user:', 'cmd:', 'cpu>', 'mem>', 'age<', 'io>', 'thr>', 'pid:', 'state:', 'unit:', 'exe:'].filter((field) => field.startsWith(word)).map((field) => q.slice(0, at) + field);
+    onDown=${() => grid.current?.focus()} list="filter-fields" />${Completions ? html`<${Completions} model=${model} q=${q} />` : null}`;
+  return html`<${Header} crumbs=${crumbs} tag=${useText(() => tagText(model), [model])} search=${search} pill=${html`<${Pill} model=${model} />`} />`;
 }
 
 const look = { highlights: /** @type {string[]} */ ([]) };
@@ -128,7 +140,7 @@ async function applyFilter(model, q, stillWanted) {
   model.tree.filter = filter;
   look.highlights = filter?.highlights ?? [];
   if (model.snapshot.hostname) {
-    model.changed();
+    model.changed('wish');
     if (filter) showFirstMatch(model);
   }
   return filter?.problem ?? '';
@@ -145,10 +157,10 @@ function showFirstMatch({ grid, tree }) {
 
 /** @param {{ model: HostModel }} props */
 function Problem({ model }) {
-  const drawn = model.tick.value;
+  const nothing = useText(() => model.tick.value > 0 && model.tree.filter !== null && !model.tree.rows.length, [model]).value;
   if (model.problem.value) return html`<div class="problem" role="alert"><${Icon} name="triangle-alert" /> ${model.problem.value} ${parameterNow('at') ? html`<button type="button" class="plain" onClick=${() => model.goLive()}>Return to live</button>` : html`<a href="/">All hosts</a>`}</div>`;
   if (model.loading.value) return html`<div class="problem quiet">Loading…</div>`;
-  if (model.tree.filter && drawn && !model.tree.rows.length) return html`<div class="problem quiet">No process matches. <button type="button" class="plain" onClick=${() => setParameters({ q: null })}>Clear the search</button></div>`;
+  if (nothing) return html`<div class="problem quiet">No process matches. <button type="button" class="plain" onClick=${() => setParameters({ q: null })}>Clear the search</button></div>`;
   return null;
 }
 
@@ -177,8 +189,7 @@ function ProcessGrid({ model, grid }) {
   const host = useRef(/** @type {HTMLElement | null} */ (null));
   const columns = chosenColumns().join(',');
   const [sort, descending] = sortNow();
-  const flat = parameterNow('list') === '1';
-  const fold = parameterNow('fold');
+  const arrangement = ARRANGEMENT.map(parameterNow).join('&');
   useEffect(() => {
     if (!host.current) return undefined;
     const made = makeGrid(model, host.current);
@@ -195,11 +206,21 @@ function ProcessGrid({ model, grid }) {
     grid.current?.setColumns(columns.split(',').map((id) => all[id]).filter((column) => column !== undefined));
   }, [columns, narrow.value, model]);
   useEffect(() => {
-    Object.assign(model.tree, { sort, descending, flat, hold: false });
-    model.tree.foldTo(fold ? Number(fold) : Infinity);
+    Object.assign(model.tree, { sort, descending });
     grid.current?.setSort(sort, descending);
-    if (model.snapshot.hostname) model.changed();
-  }, [sort, descending, flat, fold, model]);
+    if (model.snapshot.hostname) model.changed('wish');
+  }, [sort, descending, model]);
+  const arranged = useRef(false);
+  useEffect(() => {
+    if (!arranged.current && !/[^&]/.test(arrangement) && !remembered('widths')) return;
+    arranged.current = true;
+    later(loadArrange, (module) => {
+      grid.current?.setWidths(narrow.peek() ? {} : module.chosenWidths());
+      if (!module.applyArrangement(model)) return;
+      if (model.snapshot.hostname) model.changed('wish');
+    });
+  }, [arrangement, narrow.value, model]);
+  useEffect(() => grid.current?.measure(), [density.value]);
   useEffect(() => model.tick.subscribe(() => follow(model, grid.current)), [model]);
   return html`<div class="grid-place" ref=${host}></div>`;
 }
@@ -207,7 +228,6 @@ function ProcessGrid({ model, grid }) {
 /** @param {HostModel} model @param {Grid | null} grid */
 function follow(model, grid) {
   if (!grid) return;
-  model.tree.hold = grid.pointed && address.peek().params.get('at') === undefined;
   const selected = address.peek().params.get('sel') ?? '';
   if (selected !== grid.selected) grid.select(selected, true);
   else if (model.following && selected) grid.select(selected, true);
@@ -233,16 +253,22 @@ function makeGrid(model, host) {
       place: (index) => (tree.flat ? [index + 1, tree.rows.length] : [tree.position[tree.rows[index] ?? 0] ?? 1, tree.setSize[tree.rows[index] ?? 0] ?? 1]),
     },
     onSort: sortBy,
-    onFold: (index, open) => {
-      tree.setOpen(index, open);
-      tree.flatten();
-      grid.render();
-    },
+    onFold: (index, open) => foldRow(model, index, open),
+    onWidths: (widths) => later(loadArrange, (module) => module.keepWidths(widths)),
+    onOrder: (columns) => later(() => import('./dialog-columns.js'), (module) => module.choose(columns)),
     onSelect: (key, how) => select(key, how),
     onOpen: (key) => setParameters({ sel: key, pane: null }),
     onKey: (event) => keyPressed(event, model, grid),
   });
   return grid;
+}
+
+/** @param {HostModel} model @param {number} index @param {boolean} open */
+export function foldRow(model, index, open) {
+  model.tree.setOpen(index, open);
+  model.tree.flatten();
+  model.grid?.render();
+  later(loadArrange, (module) => module.keepFolds(model));
 }
 
 /** @param {string} key @param {'pointer' | 'keys'} how */
@@ -255,6 +281,7 @@ function select(key, how) {
 function rowClass({ tree, snapshot }, index) {
   const row = tree.rows[index] ?? -1;
   if (snapshot.alive[row] === 2) return 'dead';
+  if (snapshot.alive[row] === 3) return 'group';
   if (snapshot.isNew(row)) return 'born';
   return tree.filter && tree.keep[row] === 1 ? 'dim' : '';
 }
@@ -269,58 +296,15 @@ function keyPressed(event, model, grid) {
     case ',': void model.step(-1); return true;
     case '.': void model.step(1); return true;
     case '?': case 'F1': dialog.value = 'keys'; return true;
-    case 't': case 'F5': setParameters({ list: parameterNow('list') === '1' ? null : '1' }); return true;
+    case 't': case 'F5': setParameters({ list: parameterNow('list') === '1' ? null : '1', group: null, fold: null, shut: null, open: null }); return true;
     case 'Escape':
       if (parameterNow('q')) setParameters({ q: null });
       else setParameters({ pane: '0' });
       return true;
     default:
   }
-  if (!/^(F6|[-+*NPMTIuFcCgey0-9]|Backspace)$/.test(event.key)) return false;
+  if (!/^(F6|[-+*NPMTIuFcCgGeyDK0-9]|Backspace)$/.test(event.key)) return false;
   const { key } = event;
-  void import('./host-keys.js').then((module) => module.default(key, model, grid));
+  later(loadKeys, (module) => module.default(key, model, grid));
   return true;
-}
-
-/** @param {{ model: HostModel }} props */
-function Foot({ model }) {
-  void model.tick.value;
-  const s = model.snapshot;
-  if (!s.hostname) return html`<footer class="foot"></footer>`;
-  const past = parameterNow('at') !== '';
-  const interval = s.host['interval_ms'] || 0;
-  const age = Math.max(0, now.value - s.timeMs);
-  const stale = !past && age > Math.max(3 * interval, 15_000);
-  const first = past ? html`<span class="then">● ${moment(s.timeMs, zone.value)}</span>`
-    : html`<span class=${stale ? 'bad' : 'ok'}>● sample ${duration(age)} old${interval ? `, every ${duration(interval).replace('.0', '')}` : ''}</span>`;
-  const shown = model.tree.filter ? html`<span><b>${model.tree.matchCount}</b> of <b>${s.live}</b> match</span>` : html`<span><b>${s.live}</b> ${s.live === 1 ? 'process' : 'processes'}</span>`;
-  return html`<footer class="foot">${first}${shown}
-    <button type="button" class="plain" onClick=${() => (dialog.value = 'brief')}><b>${s.beganCount}</b> began, <b>${s.endedCount}</b> ended, <b>${s.brief.reduce((sum, one) => sum + (one.count ?? 1), 0)}</b> lived between two samples</button>
-    <${Nobody} model=${model} />${lossText(s)}<${AgentCost} model=${model} />
-    <span class="foot-end">${s.fieldErrors.length ? html`<button type="button" class="plain" onClick=${() => (dialog.value = 'brief')}>${plural(s.fieldErrors.length, 'field')} not readable</button>` : 'Procession'}</span></footer>`;
-}
-
-/** CPU that no process accounts for. @param {{ model: HostModel }} props */
-function Nobody({ model }) {
-  const { host, facts } = model.snapshot;
-  if (host['cpu'] == null) return null;
-  let sum = 0;
-  for (const row of model.tree.roots) sum += model.tree.sumCpu[row] ?? 0;
-  const share = Math.max(0, host['cpu'] - sum) / (facts['cpu_count'] || 1);
-  return html`<span title="CPU the host used and no process seen accounts for">nobody's: <b>${percent(share)} %</b> CPU</span>`;
-}
-
-/** @param {{ model: HostModel }} props */
-function AgentCost({ model }) {
-  const { host } = model.snapshot;
-  if (host['agent_cpu_us'] == null || !host['interval_ms']) return null;
-  const share = host['agent_cpu_us'] / (host['interval_ms'] * 10);
-  return html`<span title="What watching costs this host">agent: <b>${share.toFixed(2)} %</b> of a core${host['agent_memory_bytes'] ? `, ${bytes(host['agent_memory_bytes'])}` : ''}</span>`;
-}
-
-/** @param {import('./snapshot.js').Snapshot} s */
-function lossText(s) {
-  if (!s.losses.length) return null;
-  const count = s.losses.reduce((sum, loss) => sum + (loss.count || 1), 0);
-  return html`<span class="bad" title=${s.losses.map((loss) => `${loss.kind}: ${loss.count} (${moment(loss.from_ms)} to ${moment(loss.until_ms)})`).join('\n')}>gap: <b>${count}</b> ${visible(s.losses[0]?.kind, 30)} lost</span>`;
 }

@@ -41,6 +41,6 @@ export function boxes(rows, total) {
 export function Icicle({ rows, total, by, onOpen }) {
   const drawn = boxes(rows, total);
   const levels = drawn.reduce((most, box) => Math.max(most, box.level + 1), 0);
-  return html`<div class="icicle" style=${{ height: `${levels * 22}px` }}>${drawn.map(({ row, left, width, level }) => html`<button type="button" class="box" data-heat=${Math.min(9, 2 + Math.round(width * 7))}
+  return html`<div class="icicle" style=${{ height: `${levels * 22}px` }}>${drawn.map(({ row, left, width, level }) => html`<button type="button" class="box" data-heat=${Math.min(9, 4 + Math.round(width * 5))}
     style=${{ left: `${left * 100}%`, width: `${width * 100}%`, top: `${level * 22}px` }} title=${`${visible(row.label, 100)} ${row.pid ?? ''}\n${measured(by, row.value)}, ${(width * 100).toFixed(1)} %`} onClick=${() => onOpen(row)}>${width > 0.04 ? visible(row.label, 40) : html`<span class="unseen">${visible(row.label, 40)}</span>`}</button>`)}</div>`;
 }

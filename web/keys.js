@@ -42,9 +42,9 @@ export default function KeysView() {
   return html`<div class="view"><${Header} crumbs=${html`<a href="/">Fleet</a><span aria-hidden="true">/</span><b>Add a host</b>`} />
     <main class="page-main"><h1>Add a host</h1><${AgentCommand} />
       <h2>Keys</h2>${problem ? html`<p role="alert">${problem}</p>` : null}
-      ${keys.length ? html`<table class="table"><thead><tr><th>Key</th><th>For</th><th>Host</th><th>Label</th><th>Made</th><th>Last used</th><th>Expires</th><td></td></tr></thead>
-        <tbody>${keys.map((key) => html`<tr key=${key.prefix}><td><code class="inline">${visible(key.prefix, 40)}…</code></td><td>${visible(key.purpose, 20)}</td><td>${visible(key.host_pattern ?? key.host ?? '', 80) || 'any'}</td><td>${visible(key.label, 80)}</td>
-          <td>${when(key.created)}</td><td>${when(key.last_used)}</td><td>${when(key.expires)}</td><td>${key.revoked ? 'revoked' : html`<button type="button" class="plain" onClick=${() => revoke(key.prefix)}>Revoke</button>`}</td></tr>`)}</tbody></table>` : html`<p class="quiet">No keys yet.</p>`}
+      ${keys.length ? html`<table class="table"><thead><tr><th>Key</th><th>For</th><th class="wide">Host</th><th class="wide">Label</th><th class="wide">Made</th><th>Last used</th><th class="wide">Expires</th><td></td></tr></thead>
+        <tbody>${keys.map((key) => html`<tr key=${key.prefix}><td><code class="inline">${visible(key.prefix, 40)}…</code></td><td>${visible(key.purpose, 20)}</td><td class="wide">${visible(key.host_pattern ?? key.host ?? '', 80) || 'any'}</td><td class="wide">${visible(key.label, 80)}</td>
+          <td class="wide">${when(key.created)}</td><td>${when(key.last_used)}</td><td class="wide">${when(key.expires)}</td><td>${key.revoked ? 'revoked' : html`<button type="button" class="plain" onClick=${() => revoke(key.prefix)}>Revoke</button>`}</td></tr>`)}</tbody></table>` : html`<p class="quiet">No keys yet.</p>`}
       <p><${SignOut} /></p></main></div>`;
 }
 

@@ -2,7 +2,7 @@
 import { h, render, Fragment, htm } from './vendor/preact.js';
 import { useEffect, useRef, useState, useMemo } from './vendor/preact-hooks.js';
 import { signal, computed, effect, batch } from './vendor/signals.js';
-import { address } from './router.js';
+import { address, parameter, setParameters } from './router.js';
 import { unreachableSince } from './api.js';
 import { duration } from './format.js';
 
@@ -14,6 +14,18 @@ export const html = htm.bind(/** @type {any} */ (h));
 /** This machine's time, once a second: what says how old data is depends on it. */
 export const now = signal(Date.now());
 setInterval(() => (now.value = Date.now()), 1000);
+
+/**
+ * A text that keeps itself up to date: as a child or an attribute it changes the page without drawing its component anew,
+ * which is what makes an update each second cheap.
+ * @template T
+ * @param {() => T} work reads the signals it depends on
+ * @param {unknown[]} on what the work closes over
+ * @returns {import('./vendor/signals.js').ReadonlySignal<T>}
+ */
+export function useText(work, on) {
+  return useMemo(() => computed(work), on);
+}
 
 /** Reads a remembered choice; a browser may forbid it. @param {string} name */
 export function remembered(name) {
@@ -35,6 +47,19 @@ export function remember(name, value) {
 
 export const theme = signal(remembered('theme'));
 export const zone = signal(remembered('zone') || 'utc');
+const DENSITIES = ['usual', 'dense', 'roomy'];
+/** How tall rows are. */
+export const density = signal(DENSITIES.includes(remembered('density')) ? remembered('density') : 'usual');
+effect(() => {
+  document.documentElement.dataset['density'] = density.value;
+});
+
+export function switchDensity() {
+  density.value = DENSITIES[(DENSITIES.indexOf(density.peek()) + 1) % DENSITIES.length] ?? 'usual';
+  remember('density', density.peek());
+  tell(`Rows are ${density.peek()}.`);
+}
+
 export const narrow = signal(matchMedia('(max-width: 640px)').matches);
 matchMedia('(max-width: 640px)').addEventListener('change', (event) => (narrow.value = event.matches));
 const darkSystem = matchMedia('(prefers-color-scheme: dark)');
@@ -78,6 +103,11 @@ export function tell(text) {
   noticeTimer = window.setTimeout(() => (notice.value = ''), 3500);
 }
 
+/** Does something with a part of the page that is loaded for it. @template T @param {() => Promise<T>} load @param {(part: T) => void} then */
+export function later(load, then) {
+  load().then(then, () => tell('A part of the page could not be loaded.'));
+}
+
 /** @param {string} text @param {string} what */
 export async function copy(text, what) {
   try {
@@ -88,8 +118,36 @@ export async function copy(text, what) {
   }
 }
 
+/** What a view other than a host's can export: its rows, and the address that answers the same. @typedef {{ name: string, url: string, rows: () => Record<string, unknown>[] }} Exportable */
+export const exportable = signal(/** @type {Exportable | null} */ (null));
+
+/** Offers a view's rows to the export dialog for as long as the view is there. @param {Exportable | null} offer @param {unknown[]} on */
+export function useExport(offer, on) {
+  useEffect(() => {
+    exportable.value = offer;
+    return () => (exportable.value = null);
+  }, on);
+}
+
 /** Which dialog is open: "", "keys", "palette", "columns", … A view may add its own. */
 export const dialog = signal('');
+
+/** Only what is read from afar, and larger; Escape leaves it. */
+export const kiosk = parameter('kiosk');
+effect(() => {
+  document.documentElement.dataset['kiosk'] = kiosk.value ? '1' : '';
+});
+addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && kiosk.peek()) switchKiosk();
+});
+
+export function switchKiosk() {
+  setParameters({ kiosk: kiosk.peek() ? null : '1' });
+  if (kiosk.peek()) tell('Kiosk: Escape leaves it.');
+}
+
+/** What the table dialog shows: the values behind the chart that was asked for. @typedef {{ title: string, time: number[], columns: [string, (number | null)[], (value: any) => string][] }} ShownTable */
+export const tableShown = signal(/** @type {ShownTable | null} */ (null));
 
 /** What the view at hand offers to the dialogs: the host's model, when a host is shown. */
 export const current = signal(/** @type {{ model: import('./host-model.js').HostModel } | null} */ (null));
@@ -102,14 +160,14 @@ function Lost() {
 
 /**
  * The header: brand, where one is, search, live or past, theme and keys.
- * @param {{ crumbs: any, tag?: string, search?: any, pill?: any }} props
+ * @param {{ crumbs: any, tag?: any, search?: any, pill?: any }} props
  */
 export function Header({ crumbs, tag, search, pill }) {
   const link = address.value.params.get('theme') ? `/?theme=${address.value.params.get('theme')}` : '/';
   return html`<header class="bar">
     <a class="brand" href=${link} aria-label="Procession: all hosts"><i aria-hidden="true"></i><span>Procession</span></a>
     <nav class="crumb" aria-label="Where you are">${crumbs}</nav>
-    ${tag ? html`<span class="tag">${tag}</span>` : null}
+    ${tag === undefined ? null : html`<span class="tag">${tag}</span>`}
     <div class="bar-fill">${search}</div>
     ${pill}
     <button type="button" class="icon-button" onClick=${switchTheme} title="Light or dark" aria-label="Light or dark"><${Icon} name="contrast" /></button>

@@ -1,7 +1,7 @@
 // One program, on one host or all: when it ran, how often it was started again, how it ended, and what it used.
-import { html, Header, Icon, useEffect, useRef, useState, zone, now, shownTheme, copy } from './page.js';
+import { html, Header, Icon, useEffect, useRef, useState, zone, now, dialog, shownTheme, tableShown, copy, useExport } from './page.js';
 import { address, link, setParameters, currentLink } from './router.js';
-import { getJson } from './api.js';
+import { apiUrl, getJson } from './api.js';
 import { bytes, clock, duration, moment, parseSpan, percent, plural, spanText, visible } from './format.js';
 import { Chart, withGaps } from './chart.js';
 import { identity } from './snapshot.js';
@@ -33,6 +33,7 @@ export default function ProgramView() {
     getJson('history/program-series/', { ...query, points: POINTS }, abort.signal).then(setSeries, () => setSeries(null));
     return () => abort.abort();
   }, [name, host, span, end]);
+  useExport(data ? { name: `runs-${name}`, url: apiUrl('history/runs/', { name, hostname: host, start: Math.round(window[0]), end: Math.round(window[1]), limit: RUNS_MAX }), rows: () => data.runs } : null, [data]);
   const crumbs = html`<a href="/">Fleet</a><span aria-hidden="true">/</span>${host ? html`<a href=${link('/host', [['name', host]])}>${visible(host, 80)}</a><span aria-hidden="true">/</span>` : null}<b>${visible(name, 120)}</b>`;
   return html`<div class="view"><${Header} crumbs=${crumbs} />
     <main class="page-main program"><h1>${visible(name, 200)} <small class="quiet">${host ? `on ${visible(host, 100)}` : 'on all hosts'}</small></h1>
@@ -49,14 +50,14 @@ function Tools({ host, name, span }) {
   const text = spanText(span);
   return html`<div class="range" role="group" aria-label="Range">${RANGES.map(([label, value]) => html`<button type="button" class=${value === text ? 'on' : ''} aria-pressed=${value === text} onClick=${() => setParameters({ range: value ?? null, end: null })}>${label}</button>`)}
     ${host ? html`<a class="plain gap" href=${link('/program', [['name', name]])}>On all hosts</a>` : null}
-    <button type="button" class="plain gap" onClick=${() => copy(currentLink(), 'a link to this view')}><${Icon} name="link" /> Copy a link</button></div>`;
+    <button type="button" class="plain gap" onClick=${() => copy(currentLink(), 'a link to this view')}><${Icon} name="link" /> Copy a link</button><button type="button" class="plain gap" onClick=${() => (dialog.value = 'export')}><${Icon} name="download" /> Export</button></div>`;
 }
 
 /** @param {{ data: any, window: [number, number] }} props */
 function Summary({ data, window }) {
   const restarts = (data.hosts ?? []).reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + (one.restarts ?? 0), 0);
   const bad = data.runs.filter((/** @type {Run} */ run) => run.exit_code || run.signal).length;
-  return html`<p>${plural(data.count ?? data.runs.length, 'run')}${data.covered_ms != null ? html`, running for <b>${duration(data.covered_ms)}</b> ${(data.hosts ?? []).length > 1 ? `on ${data.hosts.length} hosts together, in a range of` : 'of'} ${duration(window[1] - window[0])}` : ''}${restarts ? `, ${plural(restarts, 'restart')}` : ''}${bad ? html`, <b class="bad">${bad} ended badly</b>` : ''}.</p>`;
+  return html`<p>${plural(data.count ?? data.runs.length, 'run')}${data.covered_ms != null ? html`, running for <b>${duration(data.covered_ms)}</b> ${(data.hosts ?? []).length > 1 ? `on ${data.hosts.length} hosts together, in a range of ${duration(window[1] - window[0])}` : data.covered_ms > window[1] - window[0] ? '(what ran before this range began counts whole)' : `of ${duration(window[1] - window[0])}`}` : ''}${restarts ? `, ${plural(restarts, 'restart')}` : ''}${bad ? html`, <b class="bad">${bad} ended badly</b>` : ''}.</p>`;
 }
 
 /** Runs that do not overlap share a lane. @param {Run[]} runs @returns {Run[][]} */
@@ -119,15 +120,19 @@ function SeriesChart({ title, series, values, colour, window }) {
     chart.current?.show(withGaps({ time: series.time_ms, values }, series.step_ms || 5000));
   }, [series, shownTheme.value]);
   const last = values[values.length - 1];
-  return html`<div class="chart"><h2>${title} <small>all its processes</small><em>${last == null ? '–' : colour === 'cpu' ? `${percent(last)} %` : bytes(last)}</em></h2><div class="plot" role="img" aria-label=${`${title} of the program over time`} ref=${place}></div></div>`;
+  const table = () => {
+    tableShown.value = { title, time: series.time_ms, columns: [['CPU, % of a core', series.cpu, percent], ['Memory', series.memory ?? series.memory_bytes, bytes]] };
+    dialog.value = 'table';
+  };
+  return html`<div class="chart"><h2>${title} <small>all its processes</small><button type="button" class="chart-table" aria-label=${`The values of ${title} as a table`} title="The values as a table" onClick=${table}><${Icon} name="list" /></button><em>${last == null ? '–' : colour === 'cpu' ? `${percent(last)} %` : bytes(last)}</em></h2><div class="plot" role="img" aria-label=${`${title} of the program over time`} ref=${place}></div></div>`;
 }
 
 /** @param {{ runs: Run[], count: number }} props */
 function RunTable({ runs, count }) {
   const list = [...runs].sort((a, b) => b.started_at_ms - a.started_at_ms).slice(0, 200);
   if (!list.length) return null;
-  return html`<h2>Runs${count > list.length ? `, the newest ${list.length} of ${count}` : ''}</h2><table class="table"><thead><tr><th>Host</th><th class="end">PID</th><th>User</th><th>Started</th><th>Ended</th><th class="end">Ran for</th><th>How</th><th class="end">CPU</th><th class="end">Peak</th></tr></thead>
-    <tbody>${list.map((run) => html`<tr key=${`${run.hostname} ${run.pid} ${run.start_time}`}><td>${visible(run.hostname, 60)}</td><td class="end"><a href=${runLink(run)}>${run.pid}</a></td><td>${visible(run.user, 40)}</td><td>${moment(run.started_at_ms, zone.value)}</td><td>${run.ended_at_ms === null ? 'running' : moment(run.ended_at_ms, zone.value)}</td>
-      <td class="end">${duration((run.ended_at_ms ?? now.peek()) - run.started_at_ms)}</td><td class=${run.exit_code || run.signal ? 'bad' : ''}>${ending(run)}</td><td class="end">${run.cpu_time_us == null ? '–' : duration(run.cpu_time_us / 1000)}</td><td class="end">${bytes(run.peak_memory_bytes ?? run.memory_bytes_max)}</td></tr>`)}</tbody></table>`;
+  return html`<h2>Runs${count > list.length ? `, the newest ${list.length} of ${count}` : ''}</h2><table class="table"><thead><tr><th>Host</th><th class="end">PID</th><th class="wide">User</th><th>Started</th><th class="wide">Ended</th><th class="end">Ran for</th><th>How</th><th class="end wide">CPU</th><th class="end wide">Peak</th></tr></thead>
+    <tbody>${list.map((run) => html`<tr key=${`${run.hostname} ${run.pid} ${run.start_time}`}><td>${visible(run.hostname, 60)}</td><td class="end"><a href=${runLink(run)}>${run.pid}</a></td><td class="wide">${visible(run.user, 40)}</td><td>${moment(run.started_at_ms, zone.value)}</td><td class="wide">${run.ended_at_ms === null ? 'running' : moment(run.ended_at_ms, zone.value)}</td>
+      <td class="end">${duration((run.ended_at_ms ?? now.peek()) - run.started_at_ms)}</td><td class=${run.exit_code || run.signal ? 'bad' : ''}>${ending(run)}</td><td class="end wide">${run.cpu_time_us == null ? '–' : duration(run.cpu_time_us / 1000)}</td><td class="end wide">${bytes(run.peak_memory_bytes ?? run.memory_bytes_max)}</td></tr>`)}</tbody></table>`;
 }
 

@@ -45,7 +45,7 @@ export class Snapshot {
     /** Rises when rows come, go or change their description. */
     this.structure = 0;
     this.capacity = 0;
-    /** Rows in use are those with 1 (lives) or 2 (ended, lingering). */
+    /** Rows in use are those with 1 (lives), 2 (ended, lingering) or 3 (stands for a group of processes). */
     this.alive = new Uint8Array(0);
     this.pid = new Float64Array(0);
     this.parentPid = new Float64Array(0);
@@ -75,6 +75,8 @@ export class Snapshot {
     this.rowOfPid = new Map();
     /** @type {number[]} */
     this.lingering = [];
+    /** Rows that stand for groups, by what their processes have in common. @type {Map<string, number>} */
+    this.groups = new Map();
     this.allocate(256);
   }
 
@@ -97,6 +99,34 @@ export class Snapshot {
     this.rowOfId.clear();
     this.rowOfPid.clear();
     this.lingering = [];
+    this.groups.clear();
+  }
+
+  /** The row that stands for a group. @param {string} kind @param {string} label @returns {number} */
+  groupRow(kind, label) {
+    const id = `${kind}:${label}`;
+    const known = this.groups.get(id);
+    if (known !== undefined) return known;
+    const row = this.take();
+    this.alive[row] = 3;
+    this.pid[row] = this.parentPid[row] = this.start[row] = NaN;
+    for (const name of TEXTS) this.text[name][row] = '';
+    this.text.name[row] = label;
+    this.id[row] = id;
+    this.rowOfId.set(id, row);
+    this.groups.set(id, row);
+    return row;
+  }
+
+  /** @param {Set<number>} [kept] rows of groups that are still wanted */
+  dropGroups(kept) {
+    for (const [id, row] of this.groups) {
+      if (kept?.has(row)) continue;
+      this.groups.delete(id);
+      this.rowOfId.delete(id);
+      this.alive[row] = 0;
+      this.free.push(row);
+    }
   }
 
   grow() {
@@ -228,7 +258,7 @@ export class Snapshot {
   endSlot(end) {
     const row = this.rowOfSlot[end.slot ?? -1];
     if (row === undefined || this.alive[row] !== 1) return;
-    delete this.rowOfSlot[end.slot ?? -1];
+    this.rowOfSlot[end.slot ?? -1] = undefined;
     this.live -= 1;
     this.alive[row] = 2;
     this.endedMs[row] = end.ended_at_ms ?? this.timeMs;

@@ -1,5 +1,5 @@
 // The thin strip under the charts: CPU over a longer time, to scrub along.
-import { cssColour, gapMs } from './chart.js';
+import { cssColour, gapsAfter } from './chart.js';
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -20,8 +20,7 @@ export function drawStrip(canvas, series, from, until) {
   const colour = cssColour('cpu');
   const x = (/** @type {number} */ ms) => ((ms - from) / (until - from)) * width;
   const y = (/** @type {number} */ value) => height - 1 - (value / most) * (height - 4);
-  const known = series.time_ms.filter((_, i) => values[i] != null);
-  for (const run of runsOf(series.time_ms, values, gapMs(known, series.step_ms || 5000))) {
+  for (const run of runsOf(series.time_ms, values, series.step_ms || 5000)) {
     const line = new Path2D();
     run.forEach(([ms, value], i) => (i ? line.lineTo(x(ms), y(value)) : line.moveTo(x(ms), y(value))));
     const area = new Path2D(line);
@@ -35,20 +34,19 @@ export function drawStrip(canvas, series, from, until) {
   }
 }
 
-/** Stretches without a gap. @param {number[]} time @param {(number | null)[]} values @param {number} gap @returns {[number, number][][]} */
-function runsOf(time, values, gap) {
+/** Stretches without a gap. @param {number[]} time @param {(number | null)[]} values @param {number} stepMs @returns {[number, number][][]} */
+function runsOf(time, values, stepMs) {
+  const known = time.map((_, i) => i).filter((i) => values[i] != null);
+  const gaps = gapsAfter(known.map((i) => time[i] ?? 0), stepMs);
   /** @type {[number, number][][]} */
   const runs = [];
   /** @type {[number, number][]} */
   let run = [];
-  time.forEach((ms, i) => {
-    const value = values[i];
-    const before = run[run.length - 1];
-    if (value != null && before && ms - before[0] > gap) {
-      runs.push(run);
-      run = [];
-    }
-    if (value != null) run.push([ms, value]);
+  known.forEach((i, at) => {
+    run.push([time[i] ?? 0, values[i] ?? 0]);
+    if (!gaps[at]) return;
+    runs.push(run);
+    run = [];
   });
   if (run.length) runs.push(run);
   return runs;

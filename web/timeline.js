@@ -1,9 +1,10 @@
 // The time line of a host: three charts with one crosshair, a strip to scrub along, and the ranges.
 // Click on a chart goes to that moment; drag on a chart zooms; drag along the strip shows each moment as one passes it.
-import { html, Icon, useEffect, useMemo, useRef, dialog, now, shownTheme, zone, switchZone, signal } from './page.js';
-import { address, setParameters } from './router.js';
+import { html, Icon, useEffect, useMemo, useRef, useText, dialog, now, shownTheme, zone, switchZone, signal, tableShown } from './page.js';
+import { address, link, setParameters } from './router.js';
+import { GROUPS, arrange, arrangement } from './arrange.js';
 import { getJson } from './api.js';
-import { bytes, moment, parseSpan, percent, spanText, clock } from './format.js';
+import { bytes, moment, parseMoment, parseSpan, percent, spanText, clock } from './format.js';
 import { Chart, withGaps } from './chart.js';
 import { drawStrip } from './strip.js';
 
@@ -26,20 +27,20 @@ const REFRESH_MS = 60_000;
 /** The range where the address has none. */
 const usualRange = signal(DEFAULT_RANGE);
 
+/** A time as the address may say it, or 0. @param {string} text */
+const momentIn = (text) => (text === '' ? 0 : Number(text) || parseMoment(text, now.peek(), zone.peek()) || 0);
+
 /** The charts' span and end as the address has them. */
 export function chartWindow() {
   const params = address.value.params;
   const asked = parseSpan(params.get('range') ?? '');
   const span = Math.min(SPAN_MOST_MS, Math.max(SPAN_LEAST_MS, Number.isNaN(asked) ? parseSpan(usualRange.value) : asked));
-  const end = Number(params.get('end')) || 0;
+  const end = momentIn(params.get('end') ?? '');
   return { span, end, until: end || now.peek(), from: (end || now.peek()) - span };
 }
 
 /** @type {Series} */
 const EMPTY = { step_ms: 5000, time_ms: [], cpu: [], memory_bytes: [], process_count: [], host_cpu: [], memory_used_bytes: [] };
-
-/** What the table behind the charts shows. @type {import('./vendor/signals.js').Signal<Series>} */
-export const shownSeries = signal(EMPTY);
 
 class HostCharts {
   /** @param {HostModel} model */
@@ -54,6 +55,7 @@ class HostCharts {
     this.charts = [];
     this.hover = signal(/** @type {number | null} */ (null));
     this.loaded = signal(0);
+    this.stripLoaded = signal(0);
     this.loadedAt = 0;
     this.lastStrip = 0;
     /** @type {AbortController | null} */
@@ -61,6 +63,7 @@ class HostCharts {
     /** Ranges to go back to. @type {{ range: string, end: string }[]} */
     this.undo = [];
     model.unzoom = () => this.unzoom();
+    model.showTable = () => this.showTable();
   }
 
   range() {
@@ -80,7 +83,7 @@ class HostCharts {
     const tops = [() => (cores() ? cores() * 1000 : 1000), () => (this.model.snapshot.facts['memory_total'] || 0) * 0.5, () => 10];
     this.charts = hosts.map((host, i) => new Chart({
       host, colour: ['cpu', 'memory', 'count'][i] ?? 'cpu', range: () => this.range(), at: () => this.at(), sync: 'host', top: tops[i] ?? (() => 0),
-      utc: () => zone.peek() === 'utc', onPick: (ms) => this.goTo(ms), onZoom: (from, until) => this.zoom(from, until), onHover: i === 0 ? (index) => (this.hover.value = index) : () => {},
+      utc: () => zone.peek() === 'utc', onPick: (ms) => this.goTo(ms), onZoom: (from, until, shifted) => this.zoom(from, until, shifted), losses: () => this.model.losses.map((loss) => [loss.from_ms, loss.until_ms]), onHover: i === 0 ? (index) => (this.hover.value = index) : () => {},
     }));
   }
 
@@ -106,7 +109,7 @@ class HostCharts {
       this.strip = await ask(this.stripRange.from, this.stripRange.until);
       const first = this.strip.time_ms[0];
       if (first !== undefined && usualRange.peek() === DEFAULT_RANGE && until - first < YOUNG_MS) usualRange.value = '15m';
-      this.loaded.value += 1;
+      this.stripLoaded.value += 1;
     } catch (error) {
       if (!(error instanceof DOMException)) this.loaded.value += 1;
     }
@@ -121,7 +124,6 @@ class HostCharts {
     const memory = withGaps({ time: s.time_ms, values: used ? s.memory_used_bytes : s.memory_bytes }, step);
     const count = withGaps({ time: s.time_ms, values: s.process_count }, step);
     [cpu, memory, count].forEach((data, i) => this.charts[i]?.show(data));
-    shownSeries.value = { ...s };
     this.loaded.value += 1;
   }
 
@@ -163,12 +165,22 @@ class HostCharts {
     this.model.goTo(ms);
   }
 
-  /** @param {number} from @param {number} until */
-  zoom(from, until) {
+  /** With the shift key the question follows at once: who did this? @param {number} from @param {number} until @param {boolean} asks */
+  zoom(from, until, asks) {
     const params = address.peek().params;
     this.undo.push({ range: params.get('range') ?? '', end: params.get('end') ?? '' });
     const span = Math.max(SPAN_LEAST_MS, Math.round((until - from) / 1000) * 1000);
     setParameters({ range: spanText(span), end: String(Math.round(from + span)) });
+    if (asks) dialog.value = 'who';
+  }
+
+  /** The values behind the charts. */
+  showTable() {
+    tableShown.value = {
+      title: `${moment(this.range()[0], zone.peek())} to ${moment(this.range()[1], zone.peek())}`, time: this.series.time_ms,
+      columns: [['CPU of the host, % of a core', this.series.host_cpu, percent], ['CPU of all processes', this.series.cpu, percent], ['Memory', this.series.memory_bytes.map((own, i) => this.series.memory_used_bytes[i] ?? own), bytes], ['Processes', this.series.process_count, String]],
+    };
+    dialog.value = 'table';
   }
 
   unzoom() {
@@ -178,6 +190,8 @@ class HostCharts {
 
   /** What the charts' headings say: the value under the crosshair, else that of the moment shown. */
   headings() {
+    void this.model.tick.value;
+    void this.loaded.value;
     const s = this.series;
     const { facts, host, live, timeMs } = this.model.snapshot;
     const index = this.hover.value;
@@ -220,25 +234,24 @@ export default function Timeline({ model }) {
     for (const chart of charts.charts) chart.restyle();
   }, [shownTheme.value, zone.value]);
   useEffect(() => model.tick.subscribe(() => (address.peek().params.get('at') ? charts.redraw() : charts.append())), [charts]);
-  void model.tick.value;
-  void charts.loaded.value;
   const { facts } = model.snapshot;
-  const head = charts.headings();
-  const near = head.hovered ? html` <small>at ${clock(head.time, zone.value)}</small>` : null;
+  const frame = (/** @type {string} */ name, /** @type {string} */ of, /** @type {'cpu' | 'memory' | 'count'} */ value) => html`<${ChartFrame} charts=${charts} name=${name} of=${of} value=${value} />`;
   return html`<div onKeyDown=${(/** @type {KeyboardEvent} */ event) => timeKeys(event, model, charts)}>
     <div class="charts" ref=${place}>
-      ${chartFrame('CPU', facts['cpu_count'] ? `of ${facts['cpu_count']} cores` : 'of one core', near, head.cpu)}
-      ${chartFrame('Memory', facts['memory_total'] ? `of ${bytes(facts['memory_total'])}` : '', near, head.memory)}
-      ${chartFrame('Processes', '', near, head.count)}
+      ${frame('CPU', facts['cpu_count'] ? `of ${facts['cpu_count']} cores` : 'of one core', 'cpu')}${frame('Memory', facts['memory_total'] ? `of ${bytes(facts['memory_total'])}` : '', 'memory')}${frame('Processes', '', 'count')}
     </div>
     <${Strip} model=${model} charts=${charts} />
     <${Ranges} model=${model} charts=${charts} />
   </div>`;
 }
 
-/** @param {string} name @param {string} of @param {any} near @param {string} value */
-function chartFrame(name, of, near, value) {
-  return html`<div class="chart"><h2>${name} ${near ?? html`<small>${of}</small>`}<em>${value}</em></h2><div class="plot" role="img" aria-label=${`${name} over time, now ${value}. The range's table has all values.`}></div></div>`;
+/** @param {{ charts: HostCharts, name: string, of: string, value: 'cpu' | 'memory' | 'count' }} props */
+function ChartFrame({ charts, name, of, value }) {
+  const text = useText(() => charts.headings()[value], [charts]);
+  const small = useText(() => (charts.hover.value === null ? of : `at ${clock(charts.headings().time, zone.value)}`), [charts, of]);
+  return html`<div class="chart"><h2>${name} <small>${small}</small>
+    <button type="button" class="chart-table" aria-label=${`The values of ${name} as a table`} title="The values as a table" onClick=${() => charts.showTable()}><${Icon} name="list" /></button><em>${text}</em></h2>
+    <div class="plot" role="img" aria-label=${`${name} over time; the table beside its name has the values.`}></div></div>`;
 }
 
 /** @param {KeyboardEvent} event @param {HostModel} model @param {HostCharts} charts */
@@ -261,45 +274,60 @@ function timeKeys(event, model, charts) {
 /** @param {{ model: HostModel, charts: HostCharts }} props */
 function Strip({ model, charts }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
-  const { from, until } = charts.stripRange;
-  const place = (/** @type {number} */ ms) => Math.max(0, Math.min(100, ((ms - from) / (until - from)) * 100));
-  void charts.loaded.value;
-  void model.tick.value;
   useEffect(() => {
+    const { from, until } = charts.stripRange;
     if (canvas.current) drawStrip(canvas.current, charts.strip, from, until);
-  }, [charts.loaded.value, shownTheme.value]);
-  const [start, end] = charts.range();
-  const at = charts.at();
+  }, [charts.stripLoaded.value, shownTheme.value]);
   const drag = (/** @type {PointerEvent} */ event) => {
+    const { from, until } = charts.stripRange;
     const box = canvas.current?.getBoundingClientRect();
     if (!box || !(event.buttons & 1)) return;
     const ms = from + ((event.clientX - box.left) / box.width) * (until - from);
     if (ms >= until - (until - from) / 400 && !chartWindow().end) model.goLive();
     else charts.goTo(Math.max(from, Math.min(until, ms)));
   };
-  const style = { left: `${place(start)}%`, right: `${100 - place(end)}%` };
-  return html`<div class="scrub" role="slider" tabindex="0" aria-label="Moment shown" aria-valuemin=${Math.round(from / 1000)} aria-valuemax=${Math.round(until / 1000)} aria-valuenow=${Math.round(model.snapshot.timeMs / 1000)}
-    aria-valuetext=${`${moment(model.snapshot.timeMs, zone.value)}${Number.isNaN(at) ? ', live' : ', past'}`}
+  /** @template T @param {() => T} work */
+  const text = (work) => useText(() => {
+    void charts.stripLoaded.value;
+    void model.tick.value;
+    void address.value;
+    return work();
+  }, [charts]);
+  const place = (/** @type {number} */ ms) => {
+    const { from, until } = charts.stripRange;
+    return Math.max(0, Math.min(100, ((ms - from) / (until - from)) * 100)).toFixed(2);
+  };
+  const least = text(() => Math.round(charts.stripRange.from / 1000));
+  const most = text(() => Math.round(charts.stripRange.until / 1000));
+  const current = text(() => Math.round(model.snapshot.timeMs / 1000));
+  const said = text(() => `${moment(model.snapshot.timeMs, zone.value)}${Number.isNaN(charts.at()) ? ', live' : ', past'}`);
+  const brush = text(() => `left:${place(charts.range()[0])}%;right:${(100 - Number(place(charts.range()[1]))).toFixed(2)}%`);
+  const cursor = text(() => (Number.isNaN(charts.at()) ? 'display:none' : `left:${place(charts.at())}%`));
+  return html`<div class="scrub" role="slider" tabindex="0" aria-label="Moment shown" aria-valuemin=${least} aria-valuemax=${most} aria-valuenow=${current} aria-valuetext=${said}
     onPointerDown=${(/** @type {PointerEvent} */ event) => { if (event.currentTarget instanceof Element) event.currentTarget.setPointerCapture(event.pointerId); drag(event); }} onPointerMove=${drag}>
-    <canvas ref=${canvas} aria-hidden="true"></canvas><div class="brush" style=${style}></div>${Number.isNaN(at) ? null : html`<div class="cursor" style=${{ left: `${place(at)}%` }}></div>`}</div>`;
+    <canvas ref=${canvas} aria-hidden="true"></canvas><div class="brush" style=${brush}></div><div class="cursor" style=${cursor}></div></div>`;
 }
 
 /** @param {{ model: HostModel, charts: HostCharts }} props */
 function Ranges({ model, charts }) {
-  // Components that read signals are drawn anew for signals alone, not because the component around them was.
-  void model.tick.value;
+  const time = useText(() => {
+    void model.tick.value;
+    return moment(model.snapshot.timeMs, zone.value);
+  }, [model]);
   const { end } = chartWindow();
   const range = address.value.params.get('range') || usualRange.value;
-  const past = address.value.params.get('at');
+  const past = address.value.params.get('at') ?? '';
+  const arranged = arrangement();
   return html`<div class="range" role="group" aria-label="Range">
     ${RANGES.map(([label, value], i) => html`<button type="button" class="${value === range ? 'on' : ''} ${i > 2 ? 'long' : ''}" aria-pressed=${value === range} onClick=${() => setParameters({ range: value ?? null, end: past ? String(end) : null })}>${label}</button>`)}
     ${RANGES.some(([, value]) => value === range) ? null : html`<button type="button" class="on" onClick=${() => charts.unzoom()} title="Undo the zoom (Backspace)">${range} ×</button>`}
     <button type="button" class="who long" title="Who used CPU, memory or IO in this range" onClick=${() => (dialog.value = 'who')}>Who did this?</button>
-    <button type="button" class="long" onClick=${() => (dialog.value = 'table')}>Table</button>
+    <a class="long" href=${link('/compare', [['name', model.hostname], ['from', past || 'now-1h'], ['to', 'now']])} title=${past ? 'What changed since this moment' : 'What changed since an hour ago'}>Compare</a>
     <button type="button" class="long" onClick=${() => (dialog.value = 'export')}>Export</button>
-    <span class="hint">drag a chart to zoom · , . one sample · L live · Backspace undo</span>
+    <label class="arrange long"><span class="unseen">Rows</span><select value=${arranged} title="How rows are put together (t, G)" onChange=${(/** @type {any} */ event) => arrange(event.target.value)}>${GROUPS.map(([value, label]) => html`<option value=${value} selected=${value === arranged}>${label}</option>`)}</select></label>
+    <span class="hint">drag a chart to zoom, with Shift to ask who · , . one sample · Backspace undo</span>
     <span class="moment"><button type="button" class="icon-button" aria-label="One sample back" title="One sample back (,)" onClick=${() => model.step(-1)}><${Icon} name="skip-back" /></button>
       <button type="button" class="icon-button" aria-label="One sample on" title="One sample on (.)" onClick=${() => model.step(1)}><${Icon} name="skip-forward" /></button>
-      <button type="button" class="zone" title="Go to a moment" onClick=${() => (dialog.value = 'moment')}><time>${moment(model.snapshot.timeMs, zone.value)}</time></button>
+      <button type="button" class="zone" title="Go to a moment" onClick=${() => (dialog.value = 'moment')}><time>${time}</time></button>
       <button type="button" class="zone-switch" onClick=${switchZone} title="UTC or local time">${zone.value === 'utc' ? 'local' : 'UTC'}</button></span></div>`;
 }

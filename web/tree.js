@@ -12,6 +12,10 @@ export class Tree {
   constructor(snapshot) {
     this.snapshot = snapshot;
     this.flat = false;
+    /** What rows are put together by, instead of by their parents: "", "name", "user", "unit" or "container". */
+    this.group = '';
+    /** Of a row, what it has in common with its group; set with `group`. @type {(snapshot: Snapshot, row: number) => string} */
+    this.groupOf = () => '';
     this.sort = 'cpu';
     this.descending = true;
     /** Siblings keep their order while people point at them. */
@@ -33,6 +37,7 @@ export class Tree {
     this.roots = [];
     /** Parents before children. @type {number[]} */
     this.order = [];
+    this.seen = new Uint8Array(0);
     this.sumCpu = new Float64Array(0);
     this.sumMemory = new Float64Array(0);
     this.sumCount = new Int32Array(0);
@@ -55,31 +60,58 @@ export class Tree {
     this.flatten();
   }
 
+  /** The arrays of children are emptied and filled again: new ones for thousands of rows each second are work for the garbage collector. */
   rebuild() {
     const s = this.snapshot;
     this.structure = s.structure;
-    const n = s.used;
-    if (this.parent.length < n) this.enlarge(s.capacity);
-    /** @type {(number[] | undefined)[]} */
-    const children = new Array(n);
-    /** @type {number[]} */
-    const roots = [];
-    for (let row = 0; row < n; row++) {
+    for (const siblings of this.children) if (siblings) siblings.length = 0;
+    this.roots.length = 0;
+    if (this.group) this.byGroup();
+    else {
+      s.dropGroups();
+      this.byParent();
+    }
+    this.orderRows(s.used);
+  }
+
+  byParent() {
+    const s = this.snapshot;
+    if (this.parent.length < s.used) this.enlarge(s.capacity);
+    for (let row = 0; row < s.used; row++) {
       if (!s.alive[row]) continue;
       const above = s.rowOfPid.get(s.parentPid[row] ?? -1);
-      const up = above === undefined || above === row ? ROOT : above;
-      this.parent[row] = up;
-      if (up === ROOT) roots.push(row);
-      else (children[up] ??= []).push(row);
+      this.put(row, above === undefined || above === row ? ROOT : above);
     }
-    this.children = children;
-    this.roots = roots;
-    this.orderRows(n);
+  }
+
+  /** Groups are rows of their own, above the processes that have something in common. */
+  byGroup() {
+    const s = this.snapshot;
+    const used = s.used;
+    const kept = new Set();
+    for (let row = 0; row < used; row++) {
+      if (s.alive[row] !== 1 && s.alive[row] !== 2) continue;
+      const group = s.groupRow(this.group, this.groupOf(s, row));
+      if (this.parent.length < s.used) this.enlarge(s.capacity);
+      if (!kept.has(group)) this.put(group, ROOT);
+      kept.add(group);
+      this.put(row, group);
+    }
+    s.dropGroups(kept);
+  }
+
+  /** @param {number} row @param {number} up */
+  put(row, up) {
+    this.parent[row] = up;
+    if (up === ROOT) this.roots.push(row);
+    else (this.children[up] ??= []).push(row);
   }
 
   /** @param {number} capacity */
   enlarge(capacity) {
-    this.parent = new Int32Array(capacity);
+    const parent = new Int32Array(capacity);
+    parent.set(this.parent);
+    this.parent = parent;
     this.sumCpu = new Float64Array(capacity);
     this.sumMemory = new Float64Array(capacity);
     this.sumIo = new Float64Array(capacity);
@@ -92,8 +124,11 @@ export class Tree {
 
   /** Parents before children; a circle of parents is cut at its first row. @param {number} n */
   orderRows(n) {
-    const order = [...this.roots];
-    const seen = new Uint8Array(n);
+    const { order, roots } = this;
+    order.length = 0;
+    for (const row of roots) order.push(row);
+    if (this.seen.length < n) this.seen = new Uint8Array(this.snapshot.capacity);
+    const seen = this.seen.fill(0);
     for (const row of order) seen[row] = 1;
     const walk = (/** @type {number} */ from) => {
       for (let i = from; i < order.length; i++) {
@@ -115,7 +150,6 @@ export class Tree {
       order.push(row);
       walk(order.length - 1);
     }
-    this.order = order;
   }
 
   addUp() {
@@ -136,6 +170,28 @@ export class Tree {
       sumIo[up] = /** @type {number} */ (sumIo[up]) + /** @type {number} */ (sumIo[row]);
       sumCount[up] = /** @type {number} */ (sumCount[up]) + /** @type {number} */ (sumCount[row]);
     }
+    if (this.group) this.fillGroups();
+  }
+
+  /** A group's own figures are those of its processes together. */
+  fillGroups() {
+    const { metric, alive } = this.snapshot;
+    for (const row of this.roots) {
+      if (alive[row] !== 3) continue;
+      const members = this.children[row] ?? [];
+      for (const name of METRICS) {
+        let sum = NaN;
+        for (const one of members) {
+          const value = metric[name][one] ?? NaN;
+          if (value === value) sum = (sum === sum ? sum : 0) + value;
+        }
+        metric[name][row] = sum;
+      }
+      this.sumCpu[row] = metric.cpu[row] || 0;
+      this.sumMemory[row] = metric.memory[row] || 0;
+      this.sumIo[row] = (metric.read_bytes[row] || 0) + (metric.write_bytes[row] || 0);
+      this.sumCount[row] = members.length;
+    }
   }
 
   /** Which rows match (2) or lead to one that does (1). */
@@ -143,7 +199,7 @@ export class Tree {
     const { order, parent, keep, filter, snapshot } = this;
     let matches = 0;
     for (const row of order) {
-      const hit = filter?.test(snapshot, row, this) ?? true;
+      const hit = snapshot.alive[row] !== 3 && (filter?.test(snapshot, row, this) ?? true);
       keep[row] = hit ? 2 : 0;
       if (hit) matches += 1;
     }
@@ -217,7 +273,7 @@ export class Tree {
   /** @param {(a: number, b: number) => number} compare */
   flattenList(compare) {
     const { filter, keep } = this;
-    const rows = filter ? this.order.filter((row) => keep[row] === 2) : [...this.order];
+    const rows = this.order.filter((row) => (filter ? keep[row] === 2 : this.snapshot.alive[row] !== 3));
     if (!this.hold) rows.sort((a, b) => (this.place[a] ?? 0) - (this.place[b] ?? 0));
     rows.sort(compare);
     this.rows = rows;

@@ -44,25 +44,86 @@ const VIEWS = /** @type {[string, () => string, string][]} */ ([
   ['add a host', () => `${server.url}/keys`, 'text=Start an agent'],
   ['program', () => `${server.url}/program?name=worker-one`, '.program h1'],
   ['compare', () => `${server.url}/compare`, '.compare-form'],
+  ['compare, with an answer', () => `${server.url}/compare?name=box&from=now-2m&to=now`, '.table'],
+  ['by group', () => hostUrl(server, 'box', { group: 'user' }), '.row.group'],
+  ['a group\'s details', () => hostUrl(server, 'box', { group: 'user', sel: 'user:www' }), '.pane h2'],
+  ['the list', () => hostUrl(server, 'box', { list: '1' }), '.row:not([hidden])'],
+  ['kiosk', () => hostUrl(server, 'box', { kiosk: '1' }), '.plot canvas'],
+  ['a time that is none', () => hostUrl(server, 'box', { at: 'soon' }), '.problem[role=alert]'],
+  ['search over all hosts', () => `${server.url}/?q=worker`, '.found table'],
+  ['nothing there', () => `${server.url}/nowhere`, '.empty h1'],
 ]);
+
+/** Dialogs of the host view: how each is opened, and what is there when it is ready. @type {[string, string, string][]} */
+const DIALOGS = [['keys', '?', 'dialog table'], ['columns', 'C', 'dialog table'], ['who did this', 'g', 'dialog .who-table'], ['export', 'e', 'dialog pre'], ['palette', 'Control+k', 'dialog .palette li'],
+  ['moment', 'button:Go to a moment', 'dialog .field'], ['table', 'button:The values of CPU as a table', 'dialog .table'], ['between two samples', 'button:lived between', 'dialog h3']];
+
+/** @param {import('playwright-core').Page} page @param {string} name @param {string} url @param {string} ready */
+async function open(page, name, url, ready) {
+  await visit(page, url);
+  await page.locator(ready).first().waitFor().catch(async () => assert.fail(`${name}: ${await page.evaluate(() => document.body.innerText.slice(0, 300))}`));
+}
+
+/** @param {import('playwright-core').Page} page @param {string} how @param {string} ready */
+async function openDialog(page, how, ready) {
+  if (how.startsWith('button:')) await page.locator(`[title="${how.slice(7)}"], [aria-label="${how.slice(7)}"], .foot button:has-text("${how.slice(7)}")`).first().click();
+  else {
+    await page.locator('.row:not([hidden])').first().focus();
+    await page.keyboard.press(how);
+  }
+  await page.locator(ready).first().waitFor();
+}
+
+/** Wider than the window, which would scroll sideways. @param {import('playwright-core').Page} page */
+const wider = (page) => page.evaluate(() => {
+  const boxes = [document.documentElement, ...document.querySelectorAll('.app, .page-main, .pane, dialog, .empty, .side, .found, .fleet-main')];
+  return boxes.filter((box) => box.scrollWidth > Math.max(box.clientWidth, 1) + 1 && !(box instanceof HTMLElement && box.hidden)).map((box) => `${box.className} ${box.scrollWidth} > ${box.clientWidth}`);
+});
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   test(`axe finds nothing, ${colorScheme}`, async () => {
     const { context, page, trouble } = await signedIn(browser, server, { colorScheme });
     for (const [name, url, ready] of VIEWS) {
-      await visit(page, url());
-      await page.locator(ready).first().waitFor();
+      await open(page, name, url(), ready);
       assert.deepEqual(await violations(page), [], name);
     }
     await visit(page, hostUrl(server, 'box'));
-    await page.locator('.row:not([hidden])').first().waitFor();
-    await page.getByRole('button', { name: 'Keys and commands' }).click();
-    await page.locator('dialog table').first().waitFor();
-    assert.deepEqual(await violations(page), [], 'keys');
+    await page.locator('.plot canvas').first().waitFor();
+    for (const [name, how, ready] of DIALOGS) {
+      await openDialog(page, how, ready);
+      assert.deepEqual(await violations(page), [], name);
+      await page.keyboard.press('Escape');
+      await page.locator('dialog').waitFor({ state: 'detached' });
+    }
     assert.deepEqual(trouble, []);
     await context.close();
+    const out = await browser.newContext({ colorScheme });
+    const stranger = await out.newPage();
+    await stranger.goto(`${server.url}/`);
+    await stranger.getByText('procession sign-in').waitFor();
+    assert.deepEqual(await violations(stranger), [], 'sign in');
+    await out.close();
   });
 }
+
+test('at 360 px no view and no dialog scrolls sideways', async () => {
+  const { context, page, trouble } = await signedIn(browser, server, { viewport: { width: 360, height: 740 } });
+  for (const [name, url, ready] of VIEWS) {
+    await open(page, name, url(), ready);
+    assert.deepEqual(await wider(page), [], name);
+  }
+  await visit(page, hostUrl(server, 'box'));
+  await page.locator('.plot canvas').first().waitFor();
+  for (const [name, how, ready] of DIALOGS) {
+    if (how.startsWith('button:') && !how.includes('moment')) continue;
+    await openDialog(page, how, ready);
+    assert.deepEqual(await wider(page), [], name);
+    await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({ state: 'detached' });
+  }
+  assert.deepEqual(trouble, []);
+  await context.close();
+});
 
 test('the grid is one tab stop, and its roles and numbers are true', async () => {
   const { context, page } = await signedIn(browser, server);
@@ -77,7 +138,7 @@ test('the grid is one tab stop, and its roles and numbers are true', async () =>
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');
-  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('role')), 'gridcell');
+  await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'gridcell');
   assert.equal(await page.locator('[role=treegrid] [tabindex="0"]').count(), 1);
   await context.close();
 });

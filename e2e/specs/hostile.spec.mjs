@@ -88,6 +88,64 @@ test('hostile host names open from the fleet', async () => {
   }
 });
 
+/** What must hold on any view: nothing of a stranger's became an element, nothing is wider than the window, nothing invisible is bare. */
+const sane = () => page.evaluate(() => ({
+  foreign: document.querySelectorAll('.app script, .app img, .app iframe, dialog script, dialog img, dialog iframe').length,
+  wide: [document.documentElement, ...document.querySelectorAll('.page-main, .pane, dialog')].filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.className),
+  bare: /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/.test(document.body.innerText),
+  title: /[\u202a-\u202e\u2066-\u2069]/.test(document.title),
+}));
+const FINE = { foreign: 0, wide: [], bare: false, title: false };
+
+test('hostile names on the program view, for all of them', async () => {
+  for (const name of new Set(strings.slice(0, 40))) {
+    await visit(page, `${server.url}/program?${new URLSearchParams({ name, range: '1h' })}`);
+    await page.locator('.program .gantt, .program p[role=alert], .program p:has-text("did not run")').first().waitFor();
+    assert.deepEqual(await sane(), FINE, name.slice(0, 40));
+  }
+});
+
+test('hostile strings in groups, comparison, rankings, between samples, in the search of all hosts and in completion', async () => {
+  for (const group of ['name', 'user', 'unit', 'container']) {
+    await visit(page, hostUrl(server, 'plain', { group }));
+    await page.locator('.row.group:not([hidden])').first().waitFor();
+    assert.deepEqual(await sane(), FINE, group);
+    await page.locator('.row.group:not([hidden])').first().click();
+    await page.locator('.pane h2').waitFor();
+    assert.deepEqual(await sane(), FINE, group);
+  }
+  await visit(page, `${server.url}/compare?name=plain&other=${encodeURIComponent(HOSTS[0] ?? '')}`);
+  await page.locator('.table').first().waitFor();
+  assert.deepEqual(await sane(), FINE, 'compare');
+  await visit(page, `${server.url}/?q=a`);
+  await page.locator('#search').fill('alert');
+  await page.locator('.found table').waitFor();
+  assert.deepEqual(await sane(), FINE, 'search');
+  await visit(page, hostUrl(server, 'plain'));
+  await page.locator('.plot canvas').first().waitFor();
+  for (const [key, ready] of /** @type {[string, string][]} */ ([['g', 'dialog .who-table'], ['C', 'dialog table'], ['e', 'dialog pre'], ['Control+k', 'dialog .palette li']])) {
+    await page.locator('.row:not([hidden])').first().focus();
+    await page.keyboard.press(key);
+    await page.locator(ready).first().waitFor();
+    assert.deepEqual(await sane(), FINE, key);
+    await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({ state: 'detached' });
+  }
+  const key = await server.uploadKey();
+  await server.upload(key, snapshot('plain', new Date(), strings.slice(0, 100).map((text, i) => ({ pid: i + 1000, name: text, command_line: text, user: text.slice(0, 200), cpu: 1, memory: 1000 }))));
+  await page.locator('.row.dead').first().waitFor();
+  assert.deepEqual(await sane(), FINE, 'ended');
+  await page.locator('.foot .plain').first().click();
+  await page.locator('dialog table').first().waitFor();
+  assert.deepEqual(await sane(), FINE, 'between samples');
+  await page.keyboard.press('Escape');
+  for (const field of ['name:', 'user:', 'state:', 'unit:']) {
+    await page.locator('#search').fill(field);
+    await page.waitForFunction((begin) => [...document.querySelectorAll('#filter-fields option')].every((option) => option.getAttribute('value')?.startsWith(begin)), field);
+    assert.deepEqual(await sane(), FINE, field);
+  }
+});
+
 test('no dialog, no error, nothing the content policy had to stop', () => {
   assert.deepEqual(trouble, []);
 });

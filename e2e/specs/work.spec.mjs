@@ -151,7 +151,7 @@ test('what is shown is exported as CSV and JSON, and no cell is a formula', asyn
 });
 
 test('the table behind the charts has their values, and a moment can be written', async () => {
-  await page.getByRole('button', { name: 'Table' }).click();
+  await page.getByRole('button', { name: 'The values of CPU as a table' }).click();
   await page.locator('dialog tbody tr').nth(5).waitFor();
   await page.keyboard.press('Escape');
   await page.locator('.range .zone').click();

@@ -1,0 +1,72 @@
+// What the page's bench measures with: quantiles, long tasks, script time, heap.
+
+/** @param {number[]} values @param {number} share */
+export function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}
+
+export const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const WIDTH = 1440;
+const HEIGHT = 900;
+
+/** A page that notes long tasks from its first moment on. @param {import('playwright-core').Browser} browser */
+export async function freshPage(browser) {
+  const context = await browser.newContext({ viewport: { width: WIDTH, height: HEIGHT } });
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    /** @type {number[]} */
+    const tasks = [];
+    Object.assign(window, { longTasks: tasks });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) tasks.push(entry.duration);
+    }).observe({ type: 'longtask', buffered: true });
+  });
+  return { context, page, session: await context.newCDPSession(page) };
+}
+
+/** The long tasks since the last call. @param {import('playwright-core').Page} page @returns {Promise<number[]>} */
+export const longTasks = (page) => page.evaluate(() => /** @type {any} */ (window).longTasks.splice(0));
+
+/**
+ * Script time of each of some seconds, in ms: what the page's thread computed, which other work on the machine does not lengthen.
+ * @param {import('playwright-core').CDPSession} session
+ * @param {number} seconds
+ */
+export async function scriptASecond(session, seconds) {
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const script = async () => ((await session.send('Performance.getMetrics')).metrics.find((metric) => metric.name === 'ScriptDuration')?.value ?? 0) * 1000;
+  const values = [];
+  let last = await script();
+  for (let i = 0; i < seconds; i++) {
+    await pause(1000);
+    const next = await script();
+    values.push(next - last);
+    last = next;
+  }
+  return values;
+}
+
+/** Times between frames while a grid is scrolled by ten rows a frame, in ms. @param {import('playwright-core').Page} page @returns {Promise<number[]>} */
+export const scrollFrames = (page) => page.evaluate(() => new Promise((resolve) => {
+  const grid = document.querySelector('[role=treegrid], [role=grid]');
+  /** @type {number[]} */
+  const times = [];
+  let last = performance.now();
+  const step = () => {
+    const now = performance.now();
+    times.push(now - last);
+    last = now;
+    if (grid) grid.scrollTop = grid.scrollTop + 240 >= grid.scrollHeight - grid.clientHeight ? 0 : grid.scrollTop + 240;
+    if (times.length < 300) requestAnimationFrame(step);
+    else resolve(times.slice(5));
+  };
+  requestAnimationFrame(step);
+}));
+
+/** What is reachable in the heap, in MB, after a collection. @param {import('playwright-core').Page} page @param {import('playwright-core').CDPSession} session */
+export async function heapMegabytes(page, session) {
+  await session.send('HeapProfiler.collectGarbage');
+  return (await page.evaluate(() => /** @type {any} */ (performance).memory.usedJSHeapSize)) / 1e6;
+}
