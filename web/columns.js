@@ -49,6 +49,9 @@ function buildName(state) {
 /** Splits the shown name around the first thing searched for. @param {CellState} state @param {string[]} highlights */
 function highlight(state, highlights) {
   const text = state.last;
+  if (state['looked'] === highlights && state['lookedAt'] === text) return;
+  state['looked'] = highlights;
+  state['lookedAt'] = text;
   const low = text.toLowerCase();
   let at = -1;
   let length = 0;
@@ -57,9 +60,6 @@ function highlight(state, highlights) {
     length = word.length;
     if (at >= 0) break;
   }
-  const key = `${text}\u0000${at}\u0000${length}`;
-  if (state['shown'] === key) return;
-  state['shown'] = key;
   state['mark'].hidden = at < 0;
   state.text.data = at < 0 ? text : text.slice(0, at);
   state['markText'].data = at < 0 ? '' : text.slice(at, at + length);

@@ -172,7 +172,7 @@ function LifeChart({ data, name, model }) {
     if (!host.current) return undefined;
     const made = new Chart({
       host: host.current, colour: name, range: () => range.current, axis: false, sync: 'life', top: () => (name === 'cpu' ? 1000 : 0),
-      onPick: (ms) => model.goTo(ms), at: () => (address.peek().params.get('at') ? model.snapshot.timeMs : NaN),
+      onPick: (ms) => model.goTo(ms), onZoom: (from, until, asks) => model.zoom(from, until, asks), at: () => (address.peek().params.get('at') ? model.snapshot.timeMs : NaN),
     });
     chart.current = made;
     return () => made.destroy();

@@ -2,7 +2,7 @@
 import { html, Icon, useEffect, useRef, useState, dialog, now, shownTheme, tableShown } from './page.js';
 import { address, go, link, setParameters } from './router.js';
 import { getJson } from './api.js';
-import { bytes, parseSpan, percent, visible } from './format.js';
+import { bytes, parseSpan, percent, spanText, visible } from './format.js';
 import { Chart, withGaps } from './chart.js';
 
 const POINTS = 160;
@@ -71,6 +71,7 @@ function CardCharts({ host, range }) {
     charts.current = plots.map((element, i) => new Chart({
       host: element, colour: i ? 'memory' : 'cpu', range: () => window.current, sync: 'fleet', axis: false,
       top: () => (i ? (host.memory_total || 0) * 0.5 : (host.cpu_count || 1) * 1000),
+      onZoom: (from, until) => go(link('/host', [['name', host.hostname], ['range', spanText(Math.max(10_000, Math.round((until - from) / 1000) * 1000))], ['end', String(Math.round(until))]])),
       onPick: (ms) => go(link('/host', [['name', host.hostname], ['at', String(Math.round(ms))], ['end', String(Math.round(Math.min(Date.now(), ms + span / 2)))], ['range', range === '1h' ? '' : range]])),
     }));
     return () => charts.current.forEach((chart) => chart.destroy());

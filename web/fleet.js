@@ -118,7 +118,7 @@ function fleetColumns(fleet) {
     { id: 'interval_ms', label: 'Every', width: 64, end: true, text: (index) => ageShort(host(index)['interval_ms']).replace('.0', '') },
     { id: 'cpu_count', label: 'Cores', width: 60, end: true, text: (index) => String(host(index)['cpu_count'] ?? '–') },
     { id: 'os', label: 'System', width: 130, grow: 1, text: (index) => visible([host(index)['os'], host(index)['architecture']].filter(Boolean).join(' · '), 80) },
-    { id: 'agent_version', label: 'Agent', width: 110, grow: 0.5, text: (index) => visible([host(index)['agent_version'], host(index)['collector']].filter(Boolean).join(' · '), 60) || 'upload' },
+    { id: 'agent_version', label: 'Agent', width: 110, grow: 0.5, text: (index) => visible([host(index)['agent_version'], host(index)['collector'], host(index)['collector'] && host(index)['connected'] === false ? 'away' : ''].filter(Boolean).join(' · '), 60) || 'upload' },
     { id: 'agent_cost', label: 'Its cost', title: 'CPU of the agent, percent of one core', width: 76, end: true, text: (index) => (host(index)['agent_cpu_us'] != null && host(index)['interval_ms'] ? `${(host(index)['agent_cpu_us'] / host(index)['interval_ms'] / 10).toFixed(2)}\u00a0%` : '–') },
   ];
 }

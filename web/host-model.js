@@ -45,6 +45,8 @@ export class HostModel {
     this.grid = null;
     /** Goes back to the range before the last zoom; the time line sets it. @type {() => void} */
     this.unzoom = () => {};
+    /** Shows this range on the charts, and asks who did this when `asks`; the time line sets it. @type {(from: number, until: number, asks: boolean) => void} */
+    this.zoom = () => {};
     /** Opens the table behind the charts; the time line sets it. @type {() => void} */
     this.showTable = () => {};
     /** @type {(() => void) | undefined} */

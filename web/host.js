@@ -124,10 +124,11 @@ function HostHeader({ model, grid }) {
     void applyFilter(model, q, () => current).then((text) => current && setProblem(text));
     return () => { current = false; };
   }, [q, model]);
-  const Completions = useLater(() => import('./completions.js'), model.ready.value);
+  const [typing, setTyping] = useState(false);
+  const Completions = useLater(() => import('./completions.js'), typing);
   const crumbs = html`<a href="/">Fleet</a><span aria-hidden="true">/</span><b title=${visible(model.hostname, 300)}>${visible(model.hostname, 300)}</b>`;
   const search = html`<${Search} value=${q} label="Search: words, user:www cpu>5 mem>1GB age<1h" problem=${problem} onInput=${(/** @type {string} */ text) => setParameters({ q: text || null })}
-    onDown=${() => grid.current?.focus()} list="filter-fields" />${Completions ? html`<${Completions} model=${model} q=${q} />` : null}`;
+    onDown=${() => grid.current?.focus()} onFocus=${() => setTyping(true)} list="filter-fields" />${Completions ? html`<${Completions} model=${model} q=${q} />` : null}`;
   return html`<${Header} crumbs=${crumbs} tag=${useText(() => tagText(model), [model])} search=${search} pill=${html`<${Pill} model=${model} />`} />`;
 }
 

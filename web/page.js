@@ -175,8 +175,8 @@ export function Header({ crumbs, tag, search, pill }) {
   </header><${Lost} />`;
 }
 
-/** The search field of the header. @param {{ value: string, onInput: (value: string) => void, label: string, onDown?: () => void, problem?: string, list?: string, slashed?: boolean }} props */
-export function Search({ value, onInput, label, onDown, problem, list }) {
+/** The search field of the header. @param {{ value: string, onInput: (value: string) => void, label: string, onDown?: () => void, problem?: string, list?: string, onFocus?: () => void }} props */
+export function Search({ value, onInput, label, onDown, problem, list, onFocus }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === 'Escape' && field.current?.value) onInput('');
@@ -187,7 +187,7 @@ export function Search({ value, onInput, label, onDown, problem, list }) {
   return html`<div class="search ${problem ? 'wrong' : ''}" role="search">
     <${Icon} name="search" />
     <input ref=${field} id="search" type="text" autocomplete="off" spellcheck=${false} aria-label=${label} placeholder=${label} value=${value} list=${list}
-      title=${problem || ''} aria-invalid=${problem ? 'true' : 'false'} onInput=${(/** @type {any} */ event) => onInput(event.target.value)} onKeyDown=${keys} />
+      title=${problem || ''} aria-invalid=${problem ? 'true' : 'false'} onInput=${(/** @type {any} */ event) => onInput(event.target.value)} onKeyDown=${keys} onFocus=${onFocus} />
     ${value ? html`<button type="button" class="clear" aria-label="Clear the search" onClick=${() => onInput('')}><${Icon} name="x" /></button>` : html`<kbd aria-hidden="true">/</kbd>`}
   </div>`;
 }

@@ -64,6 +64,7 @@ class HostCharts {
     this.undo = [];
     model.unzoom = () => this.unzoom();
     model.showTable = () => this.showTable();
+    model.zoom = (from, until, asks) => this.zoom(from, until, asks);
   }
 
   range() {

@@ -35,6 +35,8 @@ export class Tree {
     this.children = [];
     /** @type {number[]} */
     this.roots = [];
+    this.rootCount = 0;
+    this.childCount = new Int32Array(0);
     /** Parents before children. @type {number[]} */
     this.order = [];
     this.seen = new Uint8Array(0);
@@ -60,16 +62,22 @@ export class Tree {
     this.flatten();
   }
 
-  /** The arrays of children are emptied and filled again: new ones for thousands of rows each second are work for the garbage collector. */
+  /** Arrays are written over and then cut: emptied ones give their memory away, and new memory each second is work for the garbage collector. */
   rebuild() {
     const s = this.snapshot;
     this.structure = s.structure;
-    for (const siblings of this.children) if (siblings) siblings.length = 0;
-    this.roots.length = 0;
+    this.childCount.fill(0);
+    this.rootCount = 0;
     if (this.group) this.byGroup();
     else {
       s.dropGroups();
       this.byParent();
+    }
+    this.roots.length = this.rootCount;
+    for (let row = 0; row < this.children.length; row++) {
+      const siblings = this.children[row];
+      const count = this.childCount[row] ?? 0;
+      if (siblings && siblings.length !== count) siblings.length = count;
     }
     this.orderRows(s.used);
   }
@@ -103,8 +111,8 @@ export class Tree {
   /** @param {number} row @param {number} up */
   put(row, up) {
     this.parent[row] = up;
-    if (up === ROOT) this.roots.push(row);
-    else (this.children[up] ??= []).push(row);
+    if (up === ROOT) this.roots[this.rootCount++] = row;
+    else (this.children[up] ??= [])[this.childCount[up]++] = row;
   }
 
   /** @param {number} capacity */
@@ -112,6 +120,9 @@ export class Tree {
     const parent = new Int32Array(capacity);
     parent.set(this.parent);
     this.parent = parent;
+    const childCount = new Int32Array(capacity);
+    childCount.set(this.childCount);
+    this.childCount = childCount;
     this.sumCpu = new Float64Array(capacity);
     this.sumMemory = new Float64Array(capacity);
     this.sumIo = new Float64Array(capacity);
@@ -125,17 +136,17 @@ export class Tree {
   /** Parents before children; a circle of parents is cut at its first row. @param {number} n */
   orderRows(n) {
     const { order, roots } = this;
-    order.length = 0;
-    for (const row of roots) order.push(row);
+    let count = 0;
+    for (const row of roots) order[count++] = row;
     if (this.seen.length < n) this.seen = new Uint8Array(this.snapshot.capacity);
     const seen = this.seen.fill(0);
     for (const row of order) seen[row] = 1;
     const walk = (/** @type {number} */ from) => {
-      for (let i = from; i < order.length; i++) {
+      for (let i = from; i < count; i++) {
         for (const child of this.children[order[i] ?? 0] ?? []) {
           if (seen[child]) continue;
           seen[child] = 1;
-          order.push(child);
+          order[count++] = child;
         }
       }
     };
@@ -147,9 +158,10 @@ export class Tree {
       this.parent[row] = ROOT;
       this.roots.push(row);
       seen[row] = 1;
-      order.push(row);
-      walk(order.length - 1);
+      order[count++] = row;
+      walk(count - 1);
     }
+    order.length = count;
   }
 
   addUp() {
@@ -263,8 +275,6 @@ export class Tree {
 
   flatten() {
     const compare = this.comparison();
-    this.rows.length = 0;
-    this.depths.length = 0;
     if (this.flat) this.flattenList(compare);
     else this.flattenTree(compare);
     for (let i = 0; i < this.rows.length; i++) this.place[this.rows[i] ?? 0] = i;
@@ -298,15 +308,18 @@ export class Tree {
         stackDepth.push(depth);
       }
     };
+    let count = 0;
     push(this.roots, 0);
     while (stack.length) {
       const row = /** @type {number} */ (stack.pop());
       const depth = /** @type {number} */ (stackDepth.pop());
-      rows.push(row);
-      depths.push(depth);
+      rows[count] = row;
+      depths[count++] = depth;
       const below = this.children[row];
       if (below?.length && this.isOpen(row, depth)) push(below, depth + 1);
     }
+    rows.length = count;
+    depths.length = count;
   }
 
   /** "open", "folded", or "" for a row without children. @param {number} index */
