@@ -36,12 +36,17 @@ export function apiUrl(path, query = {}) {
   return `/api/${path}${text ? `?${text}` : ''}`;
 }
 
+/** What the document asked for before any module was there (index.html): it is on its way while they are. @type {{ url: string, response: Promise<Response> } | undefined} */
+let early = /** @type {any} */ (globalThis).early;
+
 /** @param {string} url @param {RequestInit} init */
 async function answer(url, init) {
   /** @type {Response} */
   let response;
   try {
-    response = await fetch(url, { credentials: 'same-origin', ...init });
+    const asked = early?.url === url ? early.response : fetch(url, { credentials: 'same-origin', ...init });
+    if (early?.url === url) early = undefined;
+    response = await asked;
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     unreachableSince.value ||= Date.now();
@@ -54,18 +59,6 @@ async function answer(url, init) {
   throw new ApiError(response.status, messageIn(body) || `The server answered ${response.status}.`);
 }
 
-/** What was asked for before the view that wants it was loaded, by address. @type {Map<string, Promise<any>>} */
-const early = new Map();
-const EARLY_MS = 5000;
-
-/** Asks for what the view will want, while its modules are still on their way. @param {string} path @param {Record<string, string>} query */
-export function askEarly(path, query) {
-  const answer = getJson(path, query);
-  answer.catch(() => {});
-  early.set(apiUrl(path, query), answer);
-  setTimeout(() => early.clear(), EARLY_MS);
-}
-
 /**
  * @param {string} path below /api/
  * @param {Record<string, string | number | null | undefined>} [query]
@@ -73,11 +66,6 @@ export function askEarly(path, query) {
  * @returns {Promise<any>}
  */
 export async function getJson(path, query = {}, abort) {
-  const known = early.get(apiUrl(path, query));
-  if (known) {
-    early.clear();
-    return known;
-  }
   const response = await answer(apiUrl(path, query), { signal: abort ?? null, headers: { Accept: 'application/json' } });
   return response.json();
 }

@@ -1,7 +1,7 @@
 // The entry: decides which view the address asks for and loads it.
 import { html, render, signal, effect, dialog, notice, Header } from './page.js';
 import { address, startRouter } from './router.js';
-import { askEarly, checkSession, session } from './api.js';
+import { checkSession, session } from './api.js';
 
 /** @type {Record<string, () => Promise<{ default: any }>>} */
 const VIEWS = {
@@ -70,8 +70,6 @@ function globalKeys(event) {
   }
 }
 
-const { path, params } = address.peek();
-if (path === '/host' && !params.get('at')) askEarly('process-snapshots/columns/', { hostname: params.get('name') ?? '' });
 startRouter();
 document.addEventListener('keydown', globalKeys);
 const root = document.getElementById('app');

@@ -1,6 +1,12 @@
 // One uPlot chart in our manner: an area, quiet lines, a shared crosshair, click to go to a moment, drag to zoom.
 import uPlot from './vendor/uplot.js';
 
+const style = document.createElement('link');
+style.rel = 'stylesheet';
+style.href = new URL('./vendor/uplot.css', import.meta.url).href;
+// Before the page's own, which have the last word.
+document.head.prepend(style);
+
 /** @typedef {{ time: number[], values: (number | null)[], more?: (number | null)[] }} ChartData times in ms */
 /**
  * @typedef {object} ChartOptions

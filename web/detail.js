@@ -7,6 +7,7 @@ import { Chart, withGaps } from './chart.js';
 
 const COMMAND_SHOWN_MAX = 8192;
 const CHILDREN_SHOWN_MAX = 8;
+const PARENTS_SHOWN_MAX = 6;
 const LIFE_POINTS = 240;
 const DAY_MS = 86_400_000;
 /** What the agent writes in place of a secret. */
@@ -88,8 +89,9 @@ function Facts({ model, row, onSelect }) {
   const to = (/** @type {number} */ other) => html`<button type="button" class="plain" onClick=${() => onSelect(s.id[other] ?? '')}>${visible(s.text.name[other], 40)} ${s.pid[other]}</button>`;
   const io = s.io(row);
   const unit = s.text.cgroup[row];
-  const children = (model.tree.children[row] ?? []).filter((child) => s.alive[child] === 1);
-  const gone = (model.tree.children[row] ?? []).length - children.length;
+  const below = childrenOf(model, row);
+  const children = below.filter((child) => s.alive[child] === 1);
+  const gone = below.length - children.length;
   const end = s.end[row];
   const memory = s.metric.memory[row] ?? NaN;
   const virtual = s.metric.virtual_memory[row] ?? NaN;
@@ -111,11 +113,20 @@ function Facts({ model, row, onSelect }) {
   return html`<dl>${facts.filter(([, value]) => value !== null && value !== '' && !(Array.isArray(value) && !value.length)).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
-/** @param {HostModel} model @param {number} row */
-function parents(model, row) {
+/** The processes above, by who started whom, however the grid puts its rows together. @param {HostModel} model @param {number} row */
+function parents({ snapshot: s }, row) {
+  /** @type {number[]} */
   const chain = [];
-  for (let up = model.tree.parent[row] ?? -1; up >= 0 && chain.length < 6; up = model.tree.parent[up] ?? -1) chain.push(up);
+  for (let up = s.rowOfPid.get(s.parentPid[row] ?? -1); up !== undefined && up !== row && chain.length < PARENTS_SHOWN_MAX && !chain.includes(up); up = s.rowOfPid.get(s.parentPid[up] ?? -1)) chain.push(up);
   return chain;
+}
+
+/** @param {HostModel} model @param {number} row @returns {number[]} */
+function childrenOf({ snapshot: s, tree }, row) {
+  if (!tree.group) return tree.children[row] ?? [];
+  const found = [];
+  for (let one = 0; one < s.used; one++) if ((s.alive[one] === 1 || s.alive[one] === 2) && s.parentPid[one] === s.pid[row]) found.push(one);
+  return found;
 }
 
 /** @param {import('./snapshot.js').Ended} end @param {number} at */

@@ -1,5 +1,5 @@
 // The fleet: every host with what it does now, and how old that is. Up to a thousand rows in the same grid as processes.
-import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, signal, now, narrow, dialog, focusSearch, useExport } from './page.js';
+import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, signal, now, narrow, dialog, focusSearch, density, switchDensity, switchKiosk, useExport } from './page.js';
 import { address, go, link, setParameters } from './router.js';
 import { Live, apiUrl } from './api.js';
 import { ageShort, bytesShort, percent, plural, visible } from './format.js';
@@ -198,6 +198,8 @@ function HostGrid({ fleet, grid }) {
         if (event.key === '/') focusSearch();
         else if (event.key === '?') dialog.value = 'keys';
         else if (event.key === 'e') dialog.value = 'export';
+        else if (event.key === 'D') switchDensity();
+        else if (event.key === 'K') switchKiosk();
         else return false;
         return true;
       },
@@ -213,6 +215,7 @@ function HostGrid({ fleet, grid }) {
     };
   }, [fleet]);
   useEffect(() => grid.current?.setColumns(fleetColumns(fleet)), [narrow.value]);
+  useEffect(() => grid.current?.measure(), [density.value]);
   useEffect(() => {
     fleet.sort = sort.replace(/^-/, '');
     fleet.descending = sort.startsWith('-');

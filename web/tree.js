@@ -140,7 +140,7 @@ export class Tree {
     for (const row of roots) order[count++] = row;
     if (this.seen.length < n) this.seen = new Uint8Array(this.snapshot.capacity);
     const seen = this.seen.fill(0);
-    for (const row of order) seen[row] = 1;
+    for (const row of roots) seen[row] = 1;
     const walk = (/** @type {number} */ from) => {
       for (let i = from; i < count; i++) {
         for (const child of this.children[order[i] ?? 0] ?? []) {

@@ -1,6 +1,7 @@
 // A stand-in for the server, for working on the page and for its bench: made-up hosts, the same page API, changes once a second.
 //   node fake/server.mjs [--port 0] [--processes 300] [--hosts 3] [--depth 6] [--signed-out]
 // Never a substitute for the tests in specs/, which run against the real server.
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { readFileSync, existsSync } from 'node:fs';
 import { dirname, extname, join, normalize } from 'node:path';
@@ -11,7 +12,8 @@ import { World } from './world.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const web = join(here, '..', '..', 'web');
-export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+const inline = /<script>([^]*?)<\/script>/.exec(readFileSync(join(web, 'index.html'), 'utf8'))?.[1] ?? '';
+export const CSP = `default-src 'none'; script-src 'self' 'sha256-${createHash('sha256').update(inline).digest('base64')}'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
 /** @type {Record<string, string>} */
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 

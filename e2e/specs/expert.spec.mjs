@@ -50,12 +50,12 @@ test('scroll place, focus and selection stay while thousands of rows change', as
   await row('task-0').waitFor();
   await row('task-0').focus();
   await page.keyboard.type('1500');
-  await page.waitForFunction(() => document.querySelector('.row.selected .label')?.textContent === 'task-1499');
+  await page.waitForFunction(() => document.querySelector('.row.selected:not([hidden]) .label')?.textContent === 'task-1499');
   const before = await page.locator('.grid').evaluate((grid) => grid.scrollTop);
   assert.ok(before > 10_000);
   await server.upload(key, snapshot('many', new Date(), many.map((one, i) => ({ ...one, cpu: (i * 13) % 90 })).filter((_, i) => i < 1000 || i % 7)));
-  await page.locator('.row.dead').first().waitFor();
-  const now = await page.evaluate(() => ({ top: document.querySelector('.grid')?.scrollTop, selected: document.querySelector('.row.selected .label')?.textContent, focused: document.activeElement?.classList.contains('selected') }));
+  await page.locator('.row.dead:not([hidden])').first().waitFor();
+  const now = await page.evaluate(() => ({ top: document.querySelector('.grid')?.scrollTop, selected: document.querySelector('.row.selected:not([hidden]) .label')?.textContent, focused: document.activeElement?.classList.contains('selected') }));
   assert.deepEqual(now, { top: before, selected: 'task-1499', focused: true });
 });
 
@@ -115,7 +115,7 @@ test('an end is told with its exit in the row and in the details', async () => {
   await row('sh').click();
   await page.locator('.pane h2', { hasText: 'sh' }).waitFor();
   await server.upload(key, snapshot('box', new Date(), smallTree(9).filter((one) => one.pid !== 40)));
-  await page.locator('.row.dead', { hasText: 'sh' }).waitFor();
+  await page.locator('.row.dead:not([hidden])', { hasText: 'sh' }).waitFor();
   await page.locator('.pane dt', { hasText: 'Ended' }).waitFor();
 });
 
@@ -131,7 +131,7 @@ test('a followed process stays in sight', async () => {
   await page.locator('.notice', { hasText: 'Following' }).waitFor();
   await server.upload(key, snapshot('follow', new Date(), many.map((one) => (one.pid === 201 ? { ...one, cpu: 0 } : one))));
   await page.waitForFunction(() => {
-    const box = document.querySelector('.row.selected')?.getBoundingClientRect();
+    const box = document.querySelector('.row.selected:not([hidden])')?.getBoundingClientRect();
     return (document.querySelector('.grid')?.scrollTop ?? 0) > 1000 && box && box.top > 0 && box.bottom <= innerHeight;
   });
 });
@@ -142,8 +142,8 @@ test('a pid that is used again is another process: the selection does not move t
   await page.locator('.pane h2', { hasText: 'first-life' }).waitFor();
   await upload(4, [{ pid: 300, name: 'second-life', cpu: 1, memory: '5MB', parent_pid: 1, user: 'bob', command_line: 'second', start_time: new Date().toISOString() }]);
   await row('second-life').waitFor();
-  await page.locator('.row.dead', { hasText: 'first-life' }).waitFor();
-  assert.equal(await page.locator('.row.selected .label').textContent(), 'first-life');
+  await page.locator('.row.dead:not([hidden])', { hasText: 'first-life' }).waitFor();
+  assert.equal(await page.locator('.row.selected:not([hidden]) .label').textContent(), 'first-life');
   assert.equal(await page.locator('.pane h2').textContent(), 'first-life');
 });
 

@@ -61,10 +61,10 @@ test('the agent\'s host moves by itself; who begins is seen beginning, and who e
   children.push(job);
   await page.locator('#search').fill('cmd:"sleep 987"');
   await row('sleep').waitFor();
-  await page.locator('.row.born', { hasText: 'sleep' }).waitFor();
+  await page.locator('.row.born:not([hidden])', { hasText: 'sleep' }).waitFor();
   job.kill('SIGTERM');
-  await page.locator('.row.dead', { hasText: 'sleep' }).waitFor();
-  await page.locator('.row.dead .cell', { hasText: 'ended' }).waitFor();
+  await page.locator('.row.dead:not([hidden])', { hasText: 'sleep' }).waitFor();
+  await page.locator('.row.dead:not([hidden]) .cell', { hasText: 'ended' }).waitFor();
   await page.locator('#search').fill('');
 });
 

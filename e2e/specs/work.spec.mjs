@@ -173,8 +173,8 @@ test('? shows the keys and Escape closes them; focus comes back', async () => {
 test('a process that ended lingers and one that began is new', async () => {
   const tree = smallTree(9).filter((one) => one.pid !== 52);
   await server.upload(key, snapshot('box', new Date(), [...tree, { pid: 99, name: 'fresh', cpu: 1, memory: '5MB', parent_pid: 50, user: 'www', command_line: 'fresh', start_time: new Date().toISOString() }]));
-  await page.locator('.row.born', { hasText: 'fresh' }).waitFor();
-  await page.locator('.row.dead', { hasText: 'worker-two' }).waitFor();
+  await page.locator('.row.born:not([hidden])', { hasText: 'fresh' }).waitFor();
+  await page.locator('.row.dead:not([hidden])', { hasText: 'worker-two' }).waitFor();
 });
 
 test('nothing went wrong in the browser', () => {
