@@ -1,6 +1,6 @@
 // One program, on one host or all: when it ran, how often it was started again, how it ended, and what it used.
 import { html, Header, Icon, useEffect, useRef, useState, zone, now, dialog, shownTheme, tableShown, copy, useExport } from './page.js';
-import { address, link, setParameters, currentLink } from './router.js';
+import { address, go, link, setParameters, currentLink } from './router.js';
 import { apiUrl, getJson } from './api.js';
 import { bytes, clock, duration, moment, parseSpan, percent, plural, spanText, visible } from './format.js';
 import { Chart, withGaps } from './chart.js';
@@ -40,7 +40,7 @@ export default function ProgramView() {
       <${Tools} host=${host} name=${name} span=${span} />
       ${problem ? html`<p role="alert">${problem}</p>` : null}
       ${data ? html`<${Summary} data=${data} window=${window} /><${Gantt} runs=${data.runs} hosts=${data.hosts ?? []} window=${window} />` : problem ? null : html`<p class="quiet">Loading…</p>`}
-      ${series?.time_ms?.length ? html`<div class="charts two"><${SeriesChart} title="CPU" series=${series} values=${series.cpu} colour="cpu" window=${window} /><${SeriesChart} title="Memory" series=${series} values=${series.memory ?? series.memory_bytes} colour="memory" window=${window} /></div>` : null}
+      ${series?.time_ms?.length ? html`<div class="charts two"><${SeriesChart} key=${`cpu ${host}`} title="CPU" host=${host} series=${series} values=${series.cpu} colour="cpu" window=${window} /><${SeriesChart} key=${`memory ${host}`} title="Memory" host=${host} series=${series} values=${series.memory ?? series.memory_bytes} colour="memory" window=${window} /></div>` : null}
       ${data ? html`<${RunTable} runs=${data.runs} count=${data.count} />` : null}
     </main></div>`;
 }
@@ -102,8 +102,8 @@ function Gantt({ runs, hosts, window: [from, until] }) {
     ${all.length > lanes.length ? html`<p class="quiet">${lanes.length} of ${all.length} lanes are drawn; the table has the newest runs.</p>` : null}`;
 }
 
-/** @param {{ title: string, series: any, values: (number | null)[], colour: string, window: [number, number] }} props */
-function SeriesChart({ title, series, values, colour, window }) {
+/** @param {{ title: string, host: string, series: any, values: (number | null)[], colour: string, window: [number, number] }} props */
+function SeriesChart({ title, host, series, values, colour, window }) {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const shown = useRef(window);
   const chart = useRef(/** @type {Chart | null} */ (null));
@@ -111,6 +111,7 @@ function SeriesChart({ title, series, values, colour, window }) {
   useEffect(() => {
     if (!place.current) return undefined;
     const made = new Chart({ host: place.current, colour, range: () => shown.current, sync: 'program', utc: () => zone.peek() === 'utc',
+      onPick: (ms) => host && go(link('/host', [['name', host], ['at', String(Math.round(ms))], ['end', String(Math.round(Math.min(Date.now(), ms + 1_800_000)))]])),
       onZoom: (from, until) => setParameters({ range: spanText(Math.max(10_000, Math.round((until - from) / 1000) * 1000)), end: String(Math.round(until)) }) });
     chart.current = made;
     return () => made.destroy();
