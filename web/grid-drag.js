@@ -25,7 +25,7 @@ function press(grid, event) {
   const cell = event.target instanceof Element ? event.target.closest('[role=columnheader]') : null;
   if (!(cell instanceof HTMLElement) || event.button !== 0) return;
   if (event.target instanceof Element && event.target.closest('.grip')) size(grid, cell, event);
-  else if (grid.options.onOrder) carry(grid, cell, event);
+  else if (grid.options.onOrder && event.pointerType !== 'touch') carry(grid, cell, event);
 }
 
 /** Follows one press to its end. @param {(event: PointerEvent) => void} moved @param {() => void} ended */

@@ -50,6 +50,12 @@ const MOVES = new Set(['ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowLeft', 'PageD
  */
 /** @typedef {{ element: HTMLElement, key: string, index: number, cells: CellState[], className: string, top: number, aria: string }} Row */
 
+/** Does something once there is time for it; not every browser tells when. @param {() => void} work */
+export function whenIdle(work) {
+  if ('requestIdleCallback' in globalThis) requestIdleCallback(work, { timeout: 2000 });
+  else setTimeout(work, 500);
+}
+
 let grids = 0;
 
 export class Grid {
@@ -107,7 +113,7 @@ export class Grid {
     this.listen();
     this.setColumns(this.columns);
     // Once there is time: keys have to work when the server is gone, too.
-    requestIdleCallback(() => void this.loadKeys().catch(() => {}), { timeout: 2000 });
+    whenIdle(() => void this.loadKeys().catch(() => {}));
   }
 
   listen() {

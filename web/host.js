@@ -3,7 +3,7 @@ import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, useTe
 import { address, setParameters } from './router.js';
 import { ageShort, bytes, plural, visible } from './format.js';
 import { HostModel } from './host-model.js';
-import { Grid } from './grid.js';
+import { Grid, whenIdle } from './grid.js';
 import { DEFAULT_COLUMNS, NARROW_COLUMNS, processColumns } from './columns.js';
 
 const WIDE_FOR_PANE_PX = 900;
@@ -51,7 +51,7 @@ function HostAt({ hostname }) {
   const Foot = useLater(() => import('./foot.js'), ready);
   // Once there is time: keys have to work when the server is gone, too.
   useEffect(() => {
-    if (ready) requestIdleCallback(() => void loadKeys().catch(() => {}), { timeout: 2000 });
+    if (ready) whenIdle(() => void loadKeys().catch(() => {}));
   }, [ready]);
   const selected = parameterNow('sel');
   const pane = selected !== '' && parameterNow('pane') !== '0';
