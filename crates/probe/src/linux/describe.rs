@@ -43,6 +43,11 @@ impl Describer {
         self.users.name(uid)
     }
 
+    /// A command line from its words, one NUL after each.
+    pub(super) fn joined_arguments(&self, bytes: &[u8]) -> Option<Arc<str>> {
+        join_arguments(bytes, self.mask.as_ref())
+    }
+
     /// Reads all that stays fixed. A field that is not there because the process has just ended is absent without an
     /// error.
     pub(super) fn describe(

@@ -4,6 +4,10 @@
 //! price is one descriptor a process (and a page in the kernel): no more than half of what we may have, beyond that files
 //! are opened, read and closed.
 
+#[cfg(all(target_endian = "little", target_pointer_width = "64"))]
+mod bpf;
+#[cfg(not(all(target_endian = "little", target_pointer_width = "64")))]
+#[path = "no_bpf.rs"]
 mod bpf;
 mod describe;
 mod events;
@@ -31,11 +35,13 @@ use describe::Describer;
 use events::{BootClock, Events, Looked, monotonic_ns};
 use file::{open, read_error};
 use host::{HostCounters, HostFiles};
+use process_entry::ProcessEntry;
 use sweep::{Interval, Sweeper, TaskSource};
 use users::Users;
 
 use crate::{Collection, Moment, ProbeConfig, ProbeError};
 
+const NO_PROGRAM: &str = "processes are read one by one, not by a program in the kernel (BPF)";
 const NOT_OURS: &str = "the proc file system is not this machine's own";
 
 /// Samples by the proc file system.
@@ -106,7 +112,11 @@ impl Collector {
             .map(|(earlier, length)| Interval { length, began_uptime_ticks: earlier.counters.uptime_ticks });
         let began_ns = monotonic_ns();
         let swept = match &mut self.tasks {
-            Some(tasks) => self.sweeper.sweep_tasks(self.proc.as_fd(), &mut **tasks, interval),
+            // A kernel that changes its mind is no reason to see nothing.
+            Some(tasks) => self
+                .sweeper
+                .sweep_tasks(self.proc.as_fd(), &mut **tasks, interval)
+                .or_else(|_| self.sweeper.sweep(self.proc.as_fd(), interval)),
             None => self.sweeper.sweep(self.proc.as_fd(), interval),
         };
         swept.map_err(|error| read_error(&self.proc_root, error))?;
@@ -116,13 +126,7 @@ impl Collector {
         snapshot.facts.clone_from(&self.facts);
         let earlier_counters = self.earlier.as_ref().map(|earlier| &earlier.counters);
         snapshot.host = self.host_files.sample(&counters, earlier_counters, length.unwrap_or_default());
-        snapshot.processes.clear();
-        snapshot.processes.extend(
-            self.sweeper
-                .entries()
-                .iter()
-                .map(|entry| Process { description: entry.description.clone(), sample: entry.sample }),
-        );
+        write_rows(self.sweeper.entries(), &mut snapshot.processes);
         snapshot.brief.clear();
         snapshot.losses.clear();
         self.tell_between(snapshot, began_ns);
@@ -194,7 +198,7 @@ fn open_sources(
         match ours.clone().and_then(|()| bpf::open()) {
             Ok(bpf) => return Ok(Sources { tasks: Some(bpf.tasks), events: Some(Events::new(bpf.events)) }),
             Err(reason) if wanted == Collection::Bpf => return Err(ProbeError::Bpf(reason)),
-            // Most do without; `--collector bpf` says why.
+            Err(reason) if ours.is_ok() => notes.push(format!("{NO_PROGRAM}: {reason}")),
             Err(_) => {}
         }
     }
@@ -206,6 +210,19 @@ fn open_sources(
             Ok(Sources::default())
         }
     }
+}
+
+/// In place, as far as the same processes go on: counting references up and down again would touch every description.
+fn write_rows(entries: &[ProcessEntry], rows: &mut Vec<Process>) {
+    rows.truncate(entries.len());
+    for (row, entry) in rows.iter_mut().zip(entries) {
+        if !Arc::ptr_eq(&row.description, &entry.description) {
+            row.description = entry.description.clone();
+        }
+        row.sample = entry.sample;
+    }
+    let rest = entries.get(rows.len()..).unwrap_or_default();
+    rows.extend(rest.iter().map(|entry| Process { description: entry.description.clone(), sample: entry.sample }));
 }
 
 fn boot_time(counters: &HostCounters) -> Timestamp {

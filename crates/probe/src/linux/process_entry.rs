@@ -23,6 +23,9 @@ pub(super) struct ProcessEntry {
     pub(super) errors: FieldErrorSet,
     /// Seen twice: a process is often looked at for the first time between its fork and its exec.
     pub(super) settled: bool,
+    /// The hash of the text that this was read from. Most processes do nothing most of the time, and then the text is the
+    /// same to the byte: hashing it is cheaper than reading it, and keeping the hash cheaper than keeping the text.
+    pub(super) text_hash: Option<u64>,
     pub(super) stat_file: Option<OwnedFd>,
     pub(super) io_file: Option<OwnedFd>,
 }

@@ -1,8 +1,10 @@
 //! One look at every process.
 
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use procession_model::{End, Ended, FieldError, FieldErrorReason, Identity, Metric, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
@@ -62,6 +64,7 @@ impl Sweeper {
             buffer: ReadBuffer::new(),
             io_buffer: ReadBuffer::new(),
             path: String::new(),
+            hasher: RandomState::default(),
             descriptors: 0,
             descriptors_max,
         };
@@ -114,6 +117,7 @@ impl Sweeper {
         let looked = source.look(&mut |pid, stat| {
             match known(entries, &mut next, pid) {
                 Some(entry) if entry.start_ticks == stat.start_ticks => {
+                    entry.text_hash = None;
                     return reader.refresh(proc, entry, stat, interval);
                 }
                 Some(entry) => entry.alive = false,
@@ -190,6 +194,7 @@ struct Reader {
     buffer: ReadBuffer,
     io_buffer: ReadBuffer,
     path: String,
+    hasher: RandomState,
     /// How many are kept open.
     descriptors: usize,
     descriptors_max: usize,
@@ -223,9 +228,15 @@ impl Reader {
     ) -> Result<Option<ProcessEntry>, Errno> {
         let mut buffer = std::mem::replace(&mut self.buffer, ReadBuffer::empty());
         let same = self.read_again(proc, &mut buffer, entry).and_then(|text| {
+            let text_hash = Some(self.hasher.hash_one(text));
+            if entry.text_hash == text_hash {
+                self.refresh_idle(proc, entry, interval);
+                return Ok(true);
+            }
             let stat = Stat::parse(text).ok_or(Errno::ILSEQ)?;
             let same = stat.start_ticks == entry.start_ticks;
             if same {
+                entry.text_hash = text_hash;
                 self.refresh(proc, entry, &stat, interval);
             }
             Ok(same)
@@ -286,6 +297,7 @@ impl Reader {
             sample: momentary_sample(stat, self.page_bytes),
             errors,
             settled: false,
+            text_hash: None,
             stat_file: None,
             io_file: None,
         };
@@ -313,10 +325,21 @@ impl Reader {
         }
         entry.sample = momentary_sample(stat, self.page_bytes);
         let ticks = stat.cpu_ticks.saturating_sub(entry.cpu_ticks);
-        entry.cpu_ticks = stat.cpu_ticks;
+        // A source that adds up threads may miss one that ends just then; what goes back would go up twice.
+        entry.cpu_ticks = entry.cpu_ticks.max(stat.cpu_ticks);
         self.add_cpu(entry, ticks, interval);
         let earlier = entry.io;
         self.add_io(proc, entry, interval, earlier);
+    }
+
+    /// Nothing has changed since the look before.
+    fn refresh_idle(&mut self, proc: BorrowedFd<'_>, entry: &mut ProcessEntry, interval: Option<Interval>) {
+        self.add_cpu(entry, 0, interval);
+        if self.fields.io {
+            entry.sample = entry.sample.with(Metric::ReadBytes, None).with(Metric::WriteBytes, None);
+            let earlier = entry.io;
+            self.add_io(proc, entry, interval, earlier);
+        }
     }
 
     fn add_cpu(&self, entry: &mut ProcessEntry, ticks: u64, interval: Option<Interval>) {

@@ -9,6 +9,7 @@ use super::socket::{Drained, NetlinkSocket, read_u32, read_u64};
 const CONNECTOR_HEADER_BYTES: usize = 20;
 const GROUP_AND_VALUE: u32 = 1;
 const LISTEN: u32 = 1;
+const IGNORE: u32 = 2;
 const NLMSG_DONE: u16 = 3;
 
 /// Places in a whole message, its netlink header included.
@@ -49,19 +50,13 @@ impl Connector {
     /// Subscribes. Says why where the kernel does not allow it, or does not answer, which is what it does outside of the
     /// initial namespaces.
     pub(super) fn open() -> Result<Self, String> {
-        let mut socket = NetlinkSocket::open(netlink::CONNECTOR).map_err(|error| refused(error, "no socket"))?;
+        let socket = NetlinkSocket::open(netlink::CONNECTOR).map_err(|error| refused(error, "no socket"))?;
         filter::attach(socket.as_fd()).map_err(|error| format!("no filter: {error}"))?;
         socket.bind(GROUP_AND_VALUE).map_err(|error| refused(error, "listening is not allowed"))?;
-        let mut request = Vec::with_capacity(CONNECTOR_HEADER_BYTES + 4);
-        for word in [GROUP_AND_VALUE, GROUP_AND_VALUE, 0, 0] {
-            request.extend(word.to_ne_bytes());
-        }
-        request.extend(4_u16.to_ne_bytes());
-        request.extend(0_u16.to_ne_bytes());
-        request.extend(LISTEN.to_ne_bytes());
-        socket.send(NLMSG_DONE, 0, &request).map_err(|error| refused(error, "subscribing is not allowed"))?;
-        Self::await_acknowledgement(&mut socket)?;
-        Ok(Self { socket })
+        request(&socket, LISTEN).map_err(|error| refused(error, "subscribing is not allowed"))?;
+        let mut connector = Self { socket };
+        Self::await_acknowledgement(&mut connector.socket)?;
+        Ok(connector)
     }
 
     fn await_acknowledgement(socket: &mut NetlinkSocket) -> Result<(), String> {
@@ -100,6 +95,29 @@ impl Connector {
     pub(super) fn receive_buffer_bytes(&self) -> usize {
         self.socket.receive_buffer_bytes()
     }
+}
+
+/// The kernel counts listeners by what they say, and makes events for nobody as long as one has not taken back its wish:
+/// closing the socket is not enough.
+impl Drop for Connector {
+    fn drop(&mut self) {
+        match request(&self.socket, IGNORE) {
+            // Where that fails there is nobody to tell, and nothing is wrong with what was sampled.
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+/// A header of the connector, and one word.
+fn request(socket: &NetlinkSocket, wish: u32) -> Result<(), Errno> {
+    let mut body = Vec::with_capacity(CONNECTOR_HEADER_BYTES + 4);
+    for word in [GROUP_AND_VALUE, GROUP_AND_VALUE, 0, 0] {
+        body.extend(word.to_ne_bytes());
+    }
+    body.extend(4_u16.to_ne_bytes());
+    body.extend(0_u16.to_ne_bytes());
+    body.extend(wish.to_ne_bytes());
+    socket.send(NLMSG_DONE, 0, &body)
 }
 
 fn refused(error: Errno, what: &str) -> String {

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use procession_model::{End, Exit, Timestamp};
 
 use super::connector::ProcessEvent;
+use super::last_words::LastWords;
 use super::taskstats::TaskEnd;
 
 /// The most lives that are kept singly between two snapshots; what comes after is only counted by program.
 pub(super) const LIVES_MAX: usize = 40_000;
 /// The most processes whose beginning is remembered while their end is awaited.
 const NEWBORN_MAX: usize = 200_000;
+/// The most arguments that are kept between two snapshots; later lives are told without.
+const ARGUMENTS_BYTES_MAX: usize = 4 << 20;
 
 /// A process that began and ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub(super) struct Life {
     /// Ran another program than its parent's.
     pub(super) executed: bool,
     pub(super) ending: Ending,
+    /// Of that program, one NUL after each word; empty where they are not known.
+    pub(super) arguments: Box<[u8]>,
 }
 
 /// How a process ended.
@@ -46,6 +51,8 @@ pub(in crate::platform) struct Lives {
     newborn: HashMap<u32, Newborn>,
     /// In the order in which they ended.
     finished: Vec<Life>,
+    /// Of those.
+    arguments_bytes: usize,
     /// Ends of processes whose beginning came in no event: those that were there before, mostly.
     endings: HashMap<u32, Ending>,
     /// CPU time of threads that ended, by process.
@@ -72,20 +79,42 @@ impl Lives {
             }
             ProcessEvent::Exit { pid, status, time_ns } => {
                 let ending = Ending { time_ns, status, stats: None, generation };
-                match self.newborn.remove(&pid) {
-                    Some(newborn) => self.finished.push(Life {
-                        pid,
-                        parent_pid: newborn.parent_pid,
-                        began_ns: newborn.began_ns,
-                        executed: newborn.executed,
-                        ending,
-                    }),
-                    None if self.endings.len() < NEWBORN_MAX => {
-                        self.endings.insert(pid, ending);
-                    }
-                    None => {}
-                }
+                let newborn = self.newborn.remove(&pid);
+                self.end(pid, newborn, ending, &[]);
             }
+        }
+    }
+
+    /// A beginning, with the parent of that moment.
+    pub(in crate::platform) fn take_beginning(&mut self, parent_pid: u32, pid: u32, time_ns: u64) {
+        self.take_event(ProcessEvent::Fork { parent_pid, pid, time_ns });
+    }
+
+    /// An end with all that is known of it.
+    pub(in crate::platform) fn take_last_words(&mut self, words: &LastWords<'_>) {
+        let generation = self.generation;
+        let ending = Ending { time_ns: words.time_ns, status: words.status, stats: Some(words.stats()), generation };
+        let newborn = self.newborn.remove(&words.pid).map(|newborn| {
+            // Its own beginning may have been lost, and this be the one of an earlier life of the pid.
+            let parent_pid = if newborn.began_ns == words.began_ns { newborn.parent_pid } else { words.parent_pid };
+            Newborn { parent_pid, began_ns: words.began_ns, executed: words.executed, generation }
+        });
+        self.end(words.pid, newborn, ending, words.arguments);
+    }
+
+    fn end(&mut self, pid: u32, newborn: Option<Newborn>, ending: Ending, arguments: &[u8]) {
+        match newborn {
+            Some(newborn) => {
+                let fit = self.arguments_bytes + arguments.len() <= ARGUMENTS_BYTES_MAX;
+                let arguments: Box<[u8]> = if fit { arguments.into() } else { Box::default() };
+                self.arguments_bytes += arguments.len();
+                let Newborn { parent_pid, began_ns, executed, .. } = newborn;
+                self.finished.push(Life { pid, parent_pid, began_ns, executed, ending, arguments });
+            }
+            None if self.endings.len() < NEWBORN_MAX => {
+                self.endings.insert(pid, ending);
+            }
+            None => {}
         }
     }
 
@@ -122,6 +151,7 @@ impl Lives {
             self.finished.drain(..).partition(|life| is_listed(life.pid, life.began_ns, Some(life.ending.time_ns)));
         self.endings.extend(listed.into_iter().map(|life| (life.pid, life.ending)));
         self.newborn.retain(|pid, newborn| !is_listed(*pid, newborn.began_ns, None));
+        self.arguments_bytes = 0;
         finished
     }
 
@@ -225,6 +255,56 @@ mod tests {
             lives.end_snapshot(|pid| pid == 5 || pid == 6);
         }
         assert!(lives.ending(5).is_some() && lives.ending(6).is_some());
+    }
+
+    fn last_words(pid: u32, began_ns: u64, arguments: &[u8]) -> LastWords<'_> {
+        let (name, executed) = ([b'x'; LastWords::NAME_BYTES], true);
+        let [time_ns, cpu_time_us, peak_memory_bytes] = [9, 8, 7];
+        let [parent_pid, status, uid] = [2, 0x0400, 0];
+        LastWords {
+            pid,
+            parent_pid,
+            began_ns,
+            time_ns,
+            status,
+            executed,
+            uid,
+            name,
+            cpu_time_us,
+            peak_memory_bytes,
+            arguments,
+        }
+    }
+
+    #[test]
+    fn last_words_have_the_parent_of_the_beginning() {
+        let mut lives = Lives::default();
+        lives.take_beginning(1, 10, 5);
+        lives.take_last_words(&last_words(10, 5, b"x\0y\0"));
+        // The beginning of this one was lost; there is one of an earlier process.
+        lives.take_beginning(1, 11, 5);
+        lives.take_last_words(&last_words(11, 6, b""));
+        lives.take_last_words(&last_words(12, 6, b""));
+        let told = lives.finished(|_, _, _| false);
+        let parents: Vec<_> = told.iter().map(|life| (life.pid, life.parent_pid, life.began_ns)).collect();
+        assert_eq!(parents, [(10, 1, 5), (11, 2, 6)]);
+        assert_eq!(&*told[0].arguments, b"x\0y\0");
+        let end = lives.ending(12).unwrap().end((Timestamp::from_ms(1), 9));
+        assert_eq!((end.exit, end.cpu_time_us, end.peak_memory_bytes), (Some(Exit::Code(4)), Some(8), Some(7)));
+    }
+
+    #[test]
+    fn arguments_are_kept_up_to_a_limit() {
+        let mut lives = Lives::default();
+        let long = vec![b'a'; ARGUMENTS_BYTES_MAX / 2 + 1];
+        for _ in 0..2 {
+            for pid in 1..=2 {
+                lives.take_beginning(1, pid, 5);
+                lives.take_last_words(&last_words(pid, 5, &long));
+            }
+            let kept: Vec<_> = lives.finished(|_, _, _| false).iter().map(|life| life.arguments.len()).collect();
+            assert_eq!(kept, [long.len(), 0]);
+        }
     }
 
     #[test]

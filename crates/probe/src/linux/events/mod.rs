@@ -2,6 +2,7 @@
 
 mod connector;
 mod filter;
+mod last_words;
 mod lives;
 mod socket;
 mod source;
@@ -16,10 +17,12 @@ use rustix::time::{ClockId, clock_gettime};
 use super::describe::{Describer, start_time, text};
 use super::process_entry::ProcessEntry;
 use crate::NAME_BYTES_MAX;
-use lives::{LIVES_MAX, Life, Lives, wall_time};
+use lives::{LIVES_MAX, Life, wall_time};
 use source::Netlink;
 
-pub(super) use source::EventSource;
+pub(super) use last_words::LastWords;
+pub(super) use lives::Lives;
+pub(super) use source::{EventSource, Filled};
 
 /// Programs that are told apart among the lives that are only counted.
 const SUMMARIES_MAX: usize = 1_000;
@@ -144,7 +147,10 @@ fn describe(
         identity: Identity { pid: life.pid, start },
         parent_pid: Some(life.parent_pid),
         name,
-        command_line: inherited.and_then(|parent| parent.command_line.clone()),
+        command_line: match inherited {
+            Some(parent) => parent.command_line.clone(),
+            None => describer.joined_arguments(&life.arguments),
+        },
         user: match stats {
             Some(stats) => Some(describer.user_name(stats.uid)),
             None => parent.and_then(|parent| parent.user.clone()),

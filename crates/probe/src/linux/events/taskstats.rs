@@ -10,7 +10,9 @@ const CONTROL_GET_FAMILY: u8 = 3;
 const CONTROL_FAMILY_NAME: u16 = 2;
 const CONTROL_FAMILY_ID: u16 = 1;
 const COMMAND_GET: u8 = 1;
+const BY_PID: u16 = 1;
 const REGISTER_CPU_MASK: u16 = 3;
+const TYPE_PID: u16 = 1;
 const TYPE_STATS: u16 = 3;
 const TYPE_PID_AND_STATS: u16 = 4;
 const FLAG_REQUEST: u16 = 1;
@@ -59,6 +61,7 @@ impl TaskStats {
         let mut socket = NetlinkSocket::open(netlink::GENERIC).map_err(|error| error.to_string())?;
         socket.bind(0).map_err(|error| error.to_string())?;
         let family = family(&mut socket)?;
+        check_layout(&mut socket, family)?;
         // The kernel refuses a mask with CPUs that it could never have, and takes one with CPUs that are off.
         let mask = format!("0-{}\0", cpu_count.saturating_sub(1));
         let body = generic_message(COMMAND_GET, REGISTER_CPU_MASK, mask.as_bytes());
@@ -106,6 +109,30 @@ fn family(socket: &mut NetlinkSocket) -> Result<u16, String> {
     found.ok_or_else(|| "this kernel does not have it".to_owned())
 }
 
+/// Asks about ourselves. Version 15 of the records moved fields, and 16 moved them back: where the kernel's are not laid out
+/// as we read them, none of them can be used.
+fn check_layout(socket: &mut NetlinkSocket, family: u16) -> Result<(), String> {
+    let own_pid = std::process::id();
+    let body = generic_message(COMMAND_GET, BY_PID, &own_pid.to_ne_bytes());
+    socket.send(family, FLAG_REQUEST, &body).map_err(|error| error.to_string())?;
+    let mut read = None;
+    while read.is_none() {
+        socket.await_answer().map_err(|_| "the kernel does not answer".to_owned())?;
+        let drained = socket.drain(|message_type, body| {
+            if message_type == family {
+                read = Some(body.get(GENERIC_HEADER_BYTES..).and_then(parse));
+            } else if message_type == ERROR {
+                read = Some(None);
+            }
+        });
+        drained.map_err(|error| error.to_string())?;
+    }
+    match read.flatten() {
+        Some(end) if end.pid == own_pid => Ok(()),
+        _ => Err("this kernel's records are not allowed, or laid out in another way".to_owned()),
+    }
+}
+
 fn generic_message(command: u8, attribute: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
     let mut body = vec![command, 1, 0, 0];
@@ -130,9 +157,11 @@ fn attribute(mut bytes: &[u8], wanted: u16) -> Option<&[u8]> {
 }
 
 fn parse(attributes: &[u8]) -> Option<TaskEnd> {
-    let stats = attribute(attribute(attributes, TYPE_PID_AND_STATS)?, TYPE_STATS)?;
+    let both = attribute(attributes, TYPE_PID_AND_STATS)?;
+    let stats = attribute(both, TYPE_STATS)?;
     let version = u32::from(u16::from_ne_bytes(*stats.first_chunk()?));
-    let task = read_u32(stats, PID)?;
+    // Said twice: where the two differ, the record is not laid out as we read it.
+    let task = read_u32(attribute(both, TYPE_PID)?, 0).filter(|pid| read_u32(stats, PID) == Some(*pid))?;
     let pid = if version >= VERSION_WITH_PROCESS { read_u32(stats, PROCESS)? } else { task };
     Some(TaskEnd {
         task,
@@ -166,5 +195,7 @@ mod tests {
         for length in 0..message.len() {
             assert_eq!(parse(&message[..length]), None);
         }
+        let of_another = [attribute(1, &10_u32.to_ne_bytes()), attribute(TYPE_STATS, &stats)].concat();
+        assert_eq!(parse(&attribute(TYPE_PID_AND_STATS, &of_another)), None, "fields are elsewhere");
     }
 }
