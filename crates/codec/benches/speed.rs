@@ -1,7 +1,7 @@
 //! What a frame and a block cost in time: `cargo bench -p procession-codec --bench speed`.
 //!
 //! Hosts are made from a seed: 300 processes of which some thirty do something between two snapshots. Items are frames, or for
-//! blocks process samples.
+//! blocks process samples. An hour is a block of 720 frames, as a store seals them; the others have 120.
 
 #![expect(clippy::expect_used, reason = "a bench ends where its input is wrong")]
 
@@ -17,7 +17,7 @@ use divan::{Bencher, black_box};
 use procession_codec::block::{Block, Dictionary, Effort, Head, Sealed, seal};
 use procession_codec::frame::{decode, encode};
 use procession_codec::{Frame, HostState};
-use procession_model::Snapshot;
+use procession_model::{Metric, Snapshot};
 
 fn main() {
     divan::main();
@@ -41,6 +41,17 @@ static DICTIONARY: LazyLock<Dictionary> = LazyLock::new(|| {
     let first = sealed(&dictionary, 0, Effort::Small);
     dictionary.push(&first.segment.expect("new strings")).expect("a segment");
     dictionary
+});
+static HOUR_FRAMES: LazyLock<Frames> = LazyLock::new(|| {
+    let plan =
+        made::Plan { seed: 6, processes: 300, snapshots: 720, interval_ms: 5_000, busy_per_mille: 60, compilers: 0 };
+    frames::of(&made::snapshots(&plan))
+});
+static HOUR: LazyLock<(Sealed, Dictionary)> = LazyLock::new(|| {
+    let mut dictionary = Dictionary::new(0);
+    let sealed = seal(&HostState::new(), &HOUR_FRAMES, &dictionary, Effort::Small).expect("a run");
+    dictionary.push(sealed.segment.as_ref().expect("new strings")).expect("a segment");
+    (sealed, dictionary)
 });
 static BLOCK: LazyLock<Sealed> = LazyLock::new(|| sealed(&DICTIONARY, 120, Effort::Small));
 
@@ -130,6 +141,43 @@ fn block_open(bencher: Bencher<'_, '_>) {
     bencher
         .counter(ItemsCount::new(block.summary.process_samples))
         .bench(|| Block::open(black_box(&block.head), &block.body, &DICTIONARY).map(|block| block.rows().len()));
+}
+
+#[divan::bench(args = [Effort::Fast, Effort::Even, Effort::Small])]
+fn seal_first_hour(bencher: Bencher<'_, '_>, effort: Effort) {
+    let dictionary = Dictionary::new(0);
+    bencher
+        .counter(ItemsCount::new(HOUR.0.summary.process_samples))
+        .bench(|| seal(&HostState::new(), black_box(&HOUR_FRAMES), &dictionary, effort));
+}
+
+#[divan::bench]
+fn hour_open(bencher: Bencher<'_, '_>) {
+    let (block, dictionary) = &*HOUR;
+    bencher
+        .counter(ItemsCount::new(block.summary.process_samples))
+        .bench(|| Block::open(black_box(&block.head), &block.body, dictionary).map(|block| block.rows().len()));
+}
+
+#[divan::bench]
+fn hour_open_for_cpu(bencher: Bencher<'_, '_>) {
+    let (block, dictionary) = &*HOUR;
+    bencher.counter(ItemsCount::new(block.summary.process_samples)).bench(|| {
+        Block::open_only(black_box(&block.head), &block.body, dictionary, &[Metric::Cpu])
+            .map(|block| block.rows().len())
+    });
+}
+
+#[divan::bench]
+fn snapshot_of_a_cold_hour(bencher: Bencher<'_, '_>) {
+    let (block, _) = &*HOUR;
+    let segment = block.segment.as_ref().expect("new strings");
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| {
+        let mut dictionary = Dictionary::new(0);
+        dictionary.push(black_box(segment)).expect("a segment");
+        let block = Block::open(&block.head, &block.body, &dictionary).expect("a block");
+        block.snapshot(360)
+    });
 }
 
 #[divan::bench]

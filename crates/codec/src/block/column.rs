@@ -44,8 +44,9 @@ impl ColumnWriter {
         self.put_in(numbers, &[]);
     }
 
-    /// A column, with what the reader knows of each number when it reads it: processes that are alike have the same context.
-    pub(super) fn put_in(&mut self, numbers: &[u64], given: &[u8]) {
+    /// A column, with a context for each number (below 16) that the reader knows before it reads the column: numbers of the
+    /// same context are alike.
+    pub fn put_in(&mut self, numbers: &[u64], given: &[u8]) {
         let Some(first) = numbers.first() else { return };
         if numbers.iter().all(|number| number == first) {
             self.columns.push(CONSTANT);
@@ -58,10 +59,6 @@ impl ColumnWriter {
         }
         let mut best = (LOOSE, Vec::new());
         let mut least = self.loose_cost(&varints);
-        if let Some((kind, bytes)) = self.pco(numbers).filter(|(_, bytes)| bytes.len() < least) {
-            least = bytes.len();
-            best = (kind, bytes);
-        }
         if numbers.len() <= self.effort.adaptive_numbers_max() {
             for contexts in Contexts::candidates(!given.is_empty()) {
                 if let Some(bytes) = adaptive::encode(numbers, given, *contexts, least) {
@@ -69,6 +66,9 @@ impl ColumnWriter {
                     best = (ADAPTIVE + *contexts as u8, bytes);
                 }
             }
+        }
+        if let Some((kind, bytes)) = self.pco(numbers).filter(|(_, bytes)| bytes.len() < least) {
+            best = (kind, bytes);
         }
         let (kind, bytes) = best;
         self.columns.push(kind);
@@ -175,8 +175,8 @@ impl<'a> ColumnReader<'a> {
         self.get_in(count, &[])
     }
 
-    /// A column of which so much is known.
-    pub(super) fn get_in(&mut self, count: usize, given: &[u8]) -> Result<Vec<u64>, DecodeError> {
+    /// A column with the contexts that [`ColumnWriter::put_in`] had.
+    pub fn get_in(&mut self, count: usize, given: &[u8]) -> Result<Vec<u64>, DecodeError> {
         if count == 0 {
             return Ok(Vec::new());
         }

@@ -34,16 +34,24 @@ const PREFIX_BYTES_MAX: usize = 1 << 20;
 /// new one is a new version.
 const COMMON_TEXT: &[u8] = include_bytes!("common_text.txt");
 
+/// A string: most are never asked for, so it becomes one of its own when it is.
+#[derive(Debug)]
+struct Known {
+    /// Where it ends in the text; it begins where the one before ends.
+    end: usize,
+    shared: OnceLock<Arc<str>>,
+}
+
 /// One epoch of the strings of one host.
 #[derive(Debug)]
 pub struct Dictionary {
     epoch: u32,
     segments: u32,
-    strings: Vec<Arc<str>>,
+    text: String,
+    strings: Vec<Known>,
     /// The end of the common text and that of the segments so far, without runs of digits, as long as the longest prefix.
     tail: Vec<u8>,
     runs: Runs,
-    text_bytes: usize,
     has_failed: bool,
     numbers: OnceLock<HashMap<Arc<str>, u32, RandomState>>,
 }
@@ -54,10 +62,10 @@ impl Dictionary {
         Self {
             epoch,
             segments: 0,
+            text: String::new(),
             strings: Vec::new(),
             tail: COMMON_TEXT.to_vec(),
             runs: Runs::default(),
-            text_bytes: 0,
             has_failed: false,
             numbers: OnceLock::new(),
         }
@@ -111,13 +119,30 @@ impl Dictionary {
             return Err(DecodeError::OverLimit("text"));
         }
         let text = self.runs.restore(&extracted, len_max)?;
-        self.strings.extend(split_strings(&text, &lens)?);
+        self.take_strings(&text, &lens)?;
         self.segments += 1;
-        self.text_bytes += text.len();
         self.tail.extend_from_slice(&extracted.text);
         let surplus = self.tail.len().saturating_sub(PREFIX_BYTES_MAX);
         self.tail.drain(..surplus);
         self.numbers = OnceLock::new();
+        Ok(())
+    }
+
+    fn take_strings(&mut self, text: &[u8], lens: &[usize]) -> Result<(), DecodeError> {
+        let text = std::str::from_utf8(text).map_err(|_| DecodeError::NotUtf8)?;
+        let (mut end, begin) = (0_usize, self.text.len());
+        self.strings.reserve(lens.len());
+        for len in lens {
+            end = end.checked_add(*len).filter(|end| *end <= text.len()).ok_or(DecodeError::Truncated)?;
+            if !text.is_char_boundary(end) {
+                return Err(DecodeError::NotUtf8);
+            }
+            self.strings.push(Known { end: begin + end, shared: OnceLock::new() });
+        }
+        if end != text.len() {
+            return Err(DecodeError::Invalid("what follows the end"));
+        }
+        self.text.push_str(text);
         Ok(())
     }
 
@@ -143,16 +168,21 @@ impl Dictionary {
 
     /// Whether the next block should begin a new epoch.
     pub const fn is_full(&self) -> bool {
-        self.text_bytes >= TEXT_BYTES_FULL || self.strings.len() >= STRINGS_FULL || self.segments >= SEGMENTS_FULL
+        self.text.len() >= TEXT_BYTES_FULL || self.strings.len() >= STRINGS_FULL || self.segments >= SEGMENTS_FULL
     }
 
     /// The string of a number.
     pub fn get(&self, number: u32) -> Option<&Arc<str>> {
-        self.strings.get(number as usize)
+        let index = number as usize;
+        let known = self.strings.get(index)?;
+        let begin = index.checked_sub(1).and_then(|before| self.strings.get(before)).map_or(0, |before| before.end);
+        let text = self.text.get(begin..known.end)?;
+        Some(known.shared.get_or_init(|| Arc::from(text)))
     }
 
     fn number(&self, string: &str) -> Option<u32> {
-        let numbers = self.numbers.get_or_init(|| self.strings.iter().cloned().zip(0..).collect());
+        let all = || (0..).map_while(|number| Some((Arc::clone(self.get(number)?), number))).collect();
+        let numbers = self.numbers.get_or_init(all);
         numbers.get(string).copied()
     }
 }
@@ -214,14 +244,4 @@ impl<'a> NewStrings<'a> {
         out.extend(crc.to_le_bytes());
         Ok(Some(out))
     }
-}
-
-fn split_strings(text: &[u8], lens: &[usize]) -> Result<Vec<Arc<str>>, DecodeError> {
-    let mut reader = Reader::new(text);
-    let mut strings = Vec::with_capacity(lens.len());
-    for len in lens {
-        strings.push(Arc::from(std::str::from_utf8(reader.take(*len)?).map_err(|_| DecodeError::NotUtf8)?));
-    }
-    reader.end()?;
-    Ok(strings)
 }

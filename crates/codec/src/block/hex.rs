@@ -79,13 +79,14 @@ impl Runs {
         }
     }
 
-    fn learn(&mut self, context: [u8; CONTEXT_BYTES], run: Run) {
+    fn learn(&mut self, context: [u8; CONTEXT_BYTES], run: Run) -> usize {
         let next = self.runs.len();
         let number = *self.numbers.entry(run.clone()).or_insert(next);
         if number == next {
             self.runs.push(run);
         }
         self.guesses.insert(context, number);
+        number
     }
 
     /// Puts runs back. The text may become no longer than `len_max`.
@@ -94,16 +95,16 @@ impl Runs {
         let mut text = Vec::with_capacity(extracted.text.len());
         let mut codes = extracted.codes.iter();
         let mut new = &extracted.new[..];
-        let mut marked = extracted.text.iter();
-        while let Some(byte) = marked.next() {
-            let len = match *byte {
-                USUAL_MARK => USUAL_DIGITS / 2,
-                OTHER_MARK => usize::from(*marked.next().ok_or(DecodeError::Truncated)?),
-                byte => {
-                    text.push(byte);
-                    continue;
-                }
-            };
+        let mut rest = &extracted.text[..];
+        while let Some(at) = rest.iter().position(|byte| matches!(*byte, USUAL_MARK | OTHER_MARK)) {
+            text.extend_from_slice(&rest[..at]);
+            let is_usual = rest[at] == USUAL_MARK;
+            rest = &rest[at + 1..];
+            let mut len = USUAL_DIGITS / 2;
+            if !is_usual {
+                let (byte, after) = rest.split_first().ok_or(DecodeError::Truncated)?;
+                (len, rest) = (usize::from(*byte), after);
+            }
             let context = context(&text);
             let number = match *codes.next().ok_or(DecodeError::Truncated)? {
                 GUESSED => Some(*self.guesses.get(&context).ok_or(INVALID)?),
@@ -113,20 +114,22 @@ impl Runs {
                     Some(self.runs.len().checked_sub(distance + 1).ok_or(INVALID)?)
                 }
             };
-            let run: Run = match number {
-                Some(number) => self.runs.get(number).filter(|run| run.len() == len).ok_or(INVALID)?.clone(),
+            let number = match number {
+                Some(number) => number,
                 None => {
-                    let (run, rest) = new.split_at_checked(len).ok_or(DecodeError::Truncated)?;
-                    new = rest;
-                    run.into()
+                    let (run, after) = new.split_at_checked(len).ok_or(DecodeError::Truncated)?;
+                    new = after;
+                    self.learn(context, run.into())
                 }
             };
+            let run = self.runs.get(number).filter(|run| run.len() == len).ok_or(INVALID)?;
             text.extend(run.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
             if text.len() > len_max {
                 return Err(INVALID);
             }
-            self.learn(context, run);
+            self.guesses.insert(context, number);
         }
+        text.extend_from_slice(rest);
         if new.is_empty() && codes.next().is_none() { Ok(text) } else { Err(INVALID) }
     }
 }

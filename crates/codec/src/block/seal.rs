@@ -34,11 +34,11 @@ impl Effort {
         if waiting < MANY_HOSTS { Self::Small } else { Self::Even }
     }
 
-    /// The level of zstd for columns: higher ones win a hundredth there and cost half of the sealing.
+    /// The level of zstd for columns: what it is good at are few of them, and higher levels take most of the sealing.
     pub(super) const fn column_level(self) -> i32 {
         match self {
             Self::Fast | Self::Even => 3,
-            Self::Small => 12,
+            Self::Small => 6,
         }
     }
 
@@ -55,7 +55,7 @@ impl Effort {
     pub(super) const fn adaptive_numbers_max(self) -> usize {
         match self {
             Self::Fast => 256,
-            Self::Even => 4_096,
+            Self::Even => 1 << 14,
             Self::Small => 1 << 20,
         }
     }
