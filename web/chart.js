@@ -89,6 +89,8 @@ export class Chart {
     this.data = [[], [], []];
     this.dragging = false;
     this.shifted = false;
+    /** @type {{ dead: string, past: string, line: string }} */
+    this.inks = { dead: '', past: '', line: '' };
     this.plot = this.make();
     this.resize = new ResizeObserver(() => this.fit());
     this.resize.observe(options.host);
@@ -96,6 +98,8 @@ export class Chart {
 
   make() {
     const { host } = this.options;
+    // Asked for once a theme: to ask in the midst of drawing makes the browser compute styles.
+    this.inks = { dead: cssColour('dead'), past: cssColour('past'), line: cssColour('line') };
     const plot = new uPlot(this.uplotOptions(host.clientWidth || 300, host.clientHeight || 80), this.data, host);
     plot.over.addEventListener('mousedown', (event) => {
       this.dragging = true;
@@ -141,7 +145,7 @@ export class Chart {
     if (Number.isNaN(at)) return;
     const x = Math.round(u.valToPos(at, 'x', true));
     if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
-    u.ctx.fillStyle = cssColour('past');
+    u.ctx.fillStyle = this.inks.past;
     u.ctx.fillRect(x - 1, u.bbox.top, Math.max(2, devicePixelRatio * 1.5), u.bbox.height);
   }
 
@@ -154,9 +158,9 @@ export class Chart {
     for (let i = 1; i + 1 < time.length; i++) {
       if (values[i] !== null) continue;
       const left = edge(time[i - 1] ?? 0);
-      hatch(ctx, left, bbox.top, edge(time[i + 1] ?? 0) - left, bbox.height);
+      hatch(ctx, this.inks.line, left, bbox.top, edge(time[i + 1] ?? 0) - left, bbox.height);
     }
-    ctx.fillStyle = cssColour('dead');
+    ctx.fillStyle = this.inks.dead;
     for (const [from, until] of this.options.losses?.() ?? []) {
       const left = edge(from);
       const width = edge(until) - left;
@@ -205,8 +209,8 @@ export class Chart {
   }
 }
 
-/** @param {CanvasRenderingContext2D} context @param {number} left @param {number} top @param {number} width @param {number} height */
-function hatch(context, left, top, width, height) {
+/** @param {CanvasRenderingContext2D} context @param {string} colour @param {number} left @param {number} top @param {number} width @param {number} height */
+function hatch(context, colour, left, top, width, height) {
   if (width < 2) return;
   const step = 7 * devicePixelRatio;
   context.save();
@@ -218,7 +222,7 @@ function hatch(context, left, top, width, height) {
     context.moveTo(x, top + height);
     context.lineTo(x + height, top);
   }
-  context.strokeStyle = cssColour('line');
+  context.strokeStyle = colour;
   context.lineWidth = devicePixelRatio;
   context.stroke();
   context.restore();

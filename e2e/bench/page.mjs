@@ -90,7 +90,11 @@ async function backInTime(browser, server) {
     await page.mouse.click(box.x + box.width * (0.1 + 0.85 * ((i * 0.618) % 1)), box.y + 30);
     await pause(350);
   }
-  timed(`a click on a chart to the tree of that moment, ${PROCESSES} processes, ${MOMENTS} clicks`, await page.evaluate(() => /** @type {any} */ (window).shown), '≤ 150 ms');
+  /** @type {number[]} */
+  const shown = await page.evaluate(() => /** @type {any} */ (window).shown);
+  // A click on the moment that is shown already changes nothing.
+  if (shown.length < MOMENTS / 2) throw new Error(`${shown.length} of ${MOMENTS} clicks went to another moment.`);
+  timed(`a click on a chart to the frame after the tree of that moment, ${PROCESSES} processes, ${shown.length} moments`, shown, '≤ 150 ms');
   await context.close();
 }
 
