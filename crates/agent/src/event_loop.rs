@@ -298,7 +298,7 @@ impl Agent {
         self.wish.worked = false;
         self.wish.wait_at_least = refusal.retry_after_ms.map(|ms| Duration::from_millis(ms.min(RETRY_AFTER_MS_MAX)));
         if refusal.reason == RefusalReason::Busy {
-            tracing::info!("the server cannot take this agent now: {message}");
+            self.problem(&format!("the server cannot take this agent now: {message}"));
         } else {
             self.problem(&format!("the server refuses this agent: {message}{hint}"));
         }

@@ -131,9 +131,7 @@ impl Outbox {
     pub(crate) fn acknowledge(&mut self, sequence: u64) {
         self.acknowledged = self.acknowledged.max(sequence.min(self.newest()));
         self.cursor = self.cursor.max(self.acknowledged + 1);
-        if self.gap.is_some_and(|gap| gap.last_sequence <= self.acknowledged) {
-            self.gap = None;
-        }
+        self.gap = self.gap.and_then(|gap| gap.after(self.acknowledged));
         self.forget_acknowledged();
     }
 
@@ -318,6 +316,19 @@ impl Outbox {
 }
 
 impl Gap {
+    /// What is left of it once the server has said to have everything up to `sequence`: some of what was dropped may have
+    /// got there without our knowing. Times within a gap are not kept; snapshots are taken at even steps.
+    fn after(self, sequence: u64) -> Option<Self> {
+        let had = (sequence + 1).saturating_sub(self.first_sequence);
+        let steps = self.last_sequence - self.first_sequence;
+        if had == 0 || had > steps {
+            return (had == 0).then_some(self);
+        }
+        let length_ms = i128::from(self.until.since_ms(self.from)) * i128::from(had) / i128::from(steps);
+        let from = self.from.plus_ms(i64::try_from(length_ms).unwrap_or(0));
+        Some(Self { first_sequence: sequence + 1, from, ..self })
+    }
+
     pub(crate) fn loss(self) -> Loss {
         let count = Some(self.last_sequence + 1 - self.first_sequence);
         Loss { kind: LossKind::Snapshots, from: self.from, until: self.until, count }

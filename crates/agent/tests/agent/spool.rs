@@ -167,6 +167,58 @@ async fn a_spool_that_cannot_be_used_is_no_reason_to_stop() {
     agent.abort();
 }
 
+/// Row 5, where the disk ends before the limit does: frames wait in memory, which is smaller, the gap is exact, and with room
+/// again they wait on disk.
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_is_lived_through_and_told() {
+    let Some(disk) = SmallDisk::new() else {
+        eprintln!("skipped: nothing can be mounted here");
+        return;
+    };
+    let machine = MadeMachine { command_line_bytes: 1_000, ..MadeMachine::default() };
+    let config = || AgentConfig { queue_bytes_max: 10_000, ..spooling(disk.0.path()) };
+    let (links, agent) = start(&machine, config());
+    let mut links = links;
+    while machine.taken.load(Ordering::SeqCst) < 400 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drop(links.try_recv());
+    }
+    assert!(segments(disk.0.path()).iter().map(|path| fs::metadata(path).unwrap().len()).sum::<u64>() <= 32 << 10);
+    let streams = take_until(403, &mut links).await;
+    let taken = numbers(&streams);
+    let losses: Vec<_> = streams.values().flat_map(|kept| &kept.losses).collect();
+    let missing = u64::from(*taken.last().unwrap()) - taken.len() as u64;
+    assert!(missing > 0, "32 KiB cannot hold that much");
+    assert_eq!(losses.iter().filter_map(|loss| loss.count).sum::<u64>(), missing, "{losses:?}");
+    agent.abort();
+    assert!(agent.await.unwrap_err().is_cancelled());
+    // What was acknowledged is off the disk: there is room again.
+    live_alone_until(450, &machine, config()).await;
+    let kept: usize = segments(disk.0.path()).iter().map(|path| count_frames(&fs::read(path).unwrap())).sum();
+    assert!(kept >= 20, "{kept} on disk");
+}
+
+/// A file system of 32 KiB.
+#[cfg(target_os = "linux")]
+struct SmallDisk(tempfile::TempDir);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=32k", "none"]).arg(folder.path()).output();
+        mount.is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        Command::new("umount").arg("--lazy").arg(self.0.path()).status().unwrap();
+    }
+}
+
 /// The real program, killed again and again while it writes; then a server that takes everything.
 #[tokio::test]
 async fn kill_9_loses_nothing_that_was_written() {
