@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::command::{cargo, run};
-use crate::debian;
 use crate::step::{self, Step};
+use crate::{debian, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -21,6 +21,7 @@ pub(crate) struct Options {
 const SOAKS: &[Step] = &[
     Step { name: "kill", about: "1,000 times kill -9 in mid-ingest: nothing acknowledged is lost", run: kill },
     Step { name: "contract", about: "schemathesis with 500 made-up requests an operation", run: contract },
+    Step { name: "fuzz", about: "each fuzz target for a minute (needs cargo-fuzz)", run: fuzz },
 ];
 
 /// Runs what was asked for.
@@ -49,4 +50,24 @@ fn contract() -> Result<()> {
     let mut command = cargo(&["test", "--locked", "--package", "procession", "--test", "binary", "contract::"]);
     command.env("PROCESSION_TEST_EXAMPLES", "500");
     run(command)
+}
+
+/// What `cargo fuzz list` lists.
+const FUZZ_TARGETS: [&str; 8] =
+    ["frame", "frame_sequence", "block", "seal", "dictionary", "journal", "rollup", "upload"];
+/// How long each is tried, in seconds; `PROCESSION_FUZZ_SECONDS` says otherwise.
+const FUZZ_SECONDS: u32 = 60;
+
+fn fuzz() -> Result<()> {
+    let seconds = std::env::var("PROCESSION_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let limit = format!("-max_total_time={}", seconds.unwrap_or(FUZZ_SECONDS));
+    for target in FUZZ_TARGETS {
+        let features = ["--features", "server,store"];
+        let mut command = cargo(&["fuzz", "run", "--sanitizer", "none"]);
+        command.args(features).arg(target).args(["--", &limit, "-max_len=65536"]);
+        // Coverage needs an option of rustc that only a nightly compiler gives, or one that is told to.
+        command.env("RUSTC_BOOTSTRAP", "1").current_dir(workspace::root());
+        run(command)?;
+    }
+    Ok(())
 }

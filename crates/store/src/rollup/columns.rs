@@ -1,4 +1,4 @@
-//! Columns of a rollup's sections: mostly one value, and something else here and there.
+//! Columns of a rollup's sections, and numbers that go well into them.
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnReader, ColumnWriter};
@@ -36,38 +36,92 @@ pub(super) const fn from_optional(number: u64) -> Option<u64> {
     number.checked_sub(1)
 }
 
-/// Writes a column that mostly has one value: that value, how many differ, their distances and themselves.
-pub(super) fn put_sparse(columns: &mut ColumnWriter, values: &[u64]) {
-    let usual = usual(values);
-    let differing = || values.iter().enumerate().filter(|(_, value)| **value != usual);
-    let count = differing().count();
-    columns.put(&[usual]);
-    columns.put(&[count as u64]);
-    let mut next = 0;
-    let distance = |(index, _): (usize, &u64)| {
-        let distance = index - next;
-        next = index + 1;
-        distance as u64
-    };
-    columns.put(&differing().map(distance).collect::<Vec<_>>());
-    columns.put(&differing().map(|(_, value)| *value).collect::<Vec<_>>());
+/// How far apart so many entries of so many places are: a quarter of the mean gap, in bits. The context of gaps.
+pub(super) fn pace(places: u64, entries: u64) -> u8 {
+    let free = places.saturating_sub(entries);
+    let quarters = free.saturating_mul(4).checked_div(entries).unwrap_or(0);
+    u8::try_from(u64::BITS - quarters.leading_zeros()).unwrap_or(u8::MAX)
 }
 
-/// Reads what [`put_sparse`] wrote. `count` was checked against a limit.
-pub(super) fn get_sparse(columns: &mut ColumnReader<'_>, count: usize) -> Result<Vec<u64>, DecodeError> {
-    let usual = get_one(columns)?;
-    let differing = usize::try_from(get_one(columns)?).ok().filter(|differing| *differing <= count);
-    let differing = differing.ok_or(DecodeError::Invalid("a sparse column"))?;
-    let distances = columns.get(differing)?;
-    let mut values = vec![usual; count];
-    let mut next = 0_usize;
-    for (distance, value) in distances.into_iter().zip(columns.get(differing)?) {
-        let index = usize::try_from(distance).ok().and_then(|distance| next.checked_add(distance));
-        let slot = index.and_then(|index| values.get_mut(index)).ok_or(DecodeError::Invalid("a sparse column"))?;
-        *slot = value;
-        next = index.unwrap_or(count) + 1;
+/// Writes lists whose numbers have something to do with the one before them: a start and a divisor of each, all together,
+/// and then a column each.
+#[derive(Default)]
+pub(super) struct SeriesWriter {
+    heads: Vec<u64>,
+    columns: Vec<Vec<u64>>,
+}
+
+impl SeriesWriter {
+    /// Adds a list by the ways from number to number.
+    pub(super) fn add(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        let mut numbers = numbers.into_iter();
+        let first = numbers.next().unwrap_or(0);
+        let mut before = first;
+        let ways = numbers.map(|number| number.wrapping_sub(std::mem::replace(&mut before, number)).cast_signed());
+        let ways: Vec<i64> = ways.collect();
+        let divisor = ways.iter().fold(0, |divisor, way| common_divisor(divisor, way.unsigned_abs())).max(1);
+        self.heads.extend([first, divisor]);
+        let divided = |way: &i64| way.signum().wrapping_mul((way.unsigned_abs() / divisor).cast_signed());
+        self.columns.push(ways.iter().map(|way| zigzag(divided(way))).collect());
     }
-    Ok(values)
+
+    /// Adds a list of ways.
+    pub(super) fn add_ways(&mut self, ways: impl IntoIterator<Item = u64>) {
+        let ways: Vec<i64> = ways.into_iter().map(unzigzag).collect();
+        let divisor = ways.iter().fold(0, |divisor, way| common_divisor(divisor, way.unsigned_abs())).max(1);
+        self.heads.extend([0, divisor]);
+        let divided = |way: &i64| way.signum().wrapping_mul((way.unsigned_abs() / divisor).cast_signed());
+        self.columns.push(ways.iter().map(|way| zigzag(divided(way))).collect());
+    }
+
+    pub(super) fn finish(self, columns: &mut ColumnWriter) {
+        columns.put(&self.heads);
+        for column in &self.columns {
+            columns.put(column);
+        }
+    }
+}
+
+const fn common_divisor(mut one: u64, mut other: u64) -> u64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
+/// Reads what [`SeriesWriter`] wrote.
+pub(super) struct SeriesReader(std::vec::IntoIter<u64>);
+
+impl SeriesReader {
+    /// Of so many lists.
+    pub(super) fn get(columns: &mut ColumnReader<'_>, lists: usize) -> Result<Self, DecodeError> {
+        Ok(Self(columns.get(2 * lists)?.into_iter()))
+    }
+
+    fn head(&mut self) -> Result<(u64, u64), DecodeError> {
+        let mut next = || self.0.next().ok_or(DecodeError::Truncated);
+        Ok((next()?, next()?))
+    }
+
+    /// The next list.
+    pub(super) fn next(&mut self, columns: &mut ColumnReader<'_>, count: usize) -> Result<Vec<u64>, DecodeError> {
+        let (first, divisor) = self.head()?;
+        let ways = columns.get(count.saturating_sub(1))?;
+        let mut number = first;
+        let rest = ways.into_iter().map(|way| {
+            number = number.wrapping_add(unzigzag(way).cast_unsigned().wrapping_mul(divisor));
+            number
+        });
+        Ok(std::iter::once(first).chain(rest).take(count).collect())
+    }
+
+    /// The next list of ways.
+    pub(super) fn next_ways(&mut self, columns: &mut ColumnReader<'_>, count: usize) -> Result<Vec<u64>, DecodeError> {
+        let (_, divisor) = self.head()?;
+        let divisor = divisor.cast_signed();
+        let ways = columns.get(count)?.into_iter();
+        Ok(ways.map(|way| zigzag(unzigzag(way).wrapping_mul(divisor))).collect())
+    }
 }
 
 /// One number.
@@ -80,14 +134,31 @@ pub(super) fn get_count(columns: &mut ColumnReader<'_>, max: usize, what: &'stat
     usize::try_from(get_one(columns)?).ok().filter(|count| *count <= max).ok_or(DecodeError::OverLimit(what))
 }
 
-/// The value that half of them or more have, if there is one.
-fn usual(values: &[u64]) -> u64 {
-    let (mut candidate, mut lead) = (0, 0_usize);
-    for value in values {
-        if lead == 0 {
-            candidate = *value;
-        }
-        lead = if *value == candidate { lead + 1 } else { lead - 1 };
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use procession_codec::block::{ColumnBytes, Effort};
+    use proptest::prelude::*;
+
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![any::<u64>(), (0_u64..9).prop_map(|number| number * 4_096), Just(u64::MAX), Just(1 << 63)]
     }
-    candidate
+
+    proptest! {
+        #[test]
+        fn lists_come_back(numbers in prop::collection::vec(number(), 0..40)) {
+            let mut series = SeriesWriter::default();
+            series.add(numbers.iter().copied());
+            series.add_ways(numbers.iter().copied());
+            let mut columns = ColumnWriter::new(Effort::Fast);
+            series.finish(&mut columns);
+            let section = columns.finish();
+            let bytes = ColumnBytes::new(&section).unwrap();
+            let mut columns = bytes.reader();
+            let mut series = SeriesReader::get(&mut columns, 2).unwrap();
+            prop_assert_eq!(series.next(&mut columns, numbers.len()).unwrap(), numbers.clone());
+            prop_assert_eq!(series.next_ways(&mut columns, numbers.len()).unwrap(), numbers);
+            prop_assert_eq!(columns.end(), Ok(()));
+        }
+    }
 }

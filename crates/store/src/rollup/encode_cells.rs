@@ -1,62 +1,175 @@
-//! What processes did in each step: of rows one after the other, and of what is folded.
-
-use std::sync::Arc;
+//! What processes did in each step. Only cells that are not what is expected are written: that of a process that did nothing
+//! is expected, whatever its memory was before.
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnReader, ColumnWriter};
-use procession_model::{Identity, Timestamp};
 
-use super::columns::{from_optional, get_count, get_one, get_sparse, go, optional, put_sparse, unzigzag, way, zigzag};
-use super::encode::{Strings, optional_string, string};
-use super::encode_rows::Parents;
-use super::{Cell, Folded, FoldedKey, Rollup, Row, Step};
+use super::columns::{from_optional, get_one, go, optional, pace, unzigzag, way, zigzag};
+use super::{Cell, Step};
 
-/// The most folded entries of a rollup.
-const FOLDED_MAX: usize = 1 << 21;
+/// What of a cell is not as expected.
+const COUNTS: u64 = 1;
+const CPU: u64 = 1 << 1;
+const MEMORY: u64 = 1 << 2;
+const READ: u64 = 1 << 3;
+const WRITE: u64 = 1 << 4;
+/// More times than this are no times.
+const TIMES_MAX: u64 = 1 << 40;
+const PARTS: [u64; 5] = [COUNTS, CPU, MEMORY, READ, WRITE];
 
-/// A cell, what its step has, and whether it is the first of its row.
-struct Placed<'a> {
-    cell: &'a Cell,
-    step: &'a Step,
-    is_first: bool,
+/// A run of cells of the same process, one for each step from `first_step` on.
+pub(super) struct Run<'a> {
+    pub(super) first_step: usize,
+    pub(super) cells: &'a [Cell],
+    /// How many samples the first is expected to have, if not as many as its step has snapshots.
+    pub(super) samples: Option<u64>,
 }
 
-pub(super) fn put_cells(columns: &mut ColumnWriter, rollup: &Rollup) {
-    let of_row = |row: &'_ Row| {
-        let first = row.first_step;
-        row.cells.clone().into_iter().enumerate().map(move |(index, cell)| (cell, first + index, index == 0))
-    };
-    let cells: Vec<(Cell, usize, bool)> = rollup.rows.iter().flat_map(of_row).collect();
-    let placed: Vec<Placed<'_>> = cells
-        .iter()
-        .map(|(cell, step, is_first)| Placed { cell, step: &rollup.steps[*step], is_first: *is_first })
-        .collect();
-    put_placed(columns, &placed);
+/// Where a run of cells is to be.
+pub(super) struct Place {
+    pub(super) first_step: usize,
+    pub(super) len: usize,
+    pub(super) samples: Option<u64>,
+    /// Whether the cells are wanted: the others are only passed over.
+    pub(super) is_wanted: bool,
 }
 
-fn put_placed(columns: &mut ColumnWriter, cells: &[Placed<'_>]) {
-    let shift =
-        cells.iter().filter_map(|placed| placed.cell.memory_max).chain(cells.iter().map(|placed| deficit(placed.cell)));
-    let shift = shift.filter(|value| *value != 0).map(u64::trailing_zeros).min().unwrap_or(0);
-    columns.put(&[u64::from(shift)]);
-    let mut put = |value: &dyn Fn(&Placed<'_>) -> u64| {
-        put_sparse(columns, &cells.iter().map(value).collect::<Vec<_>>());
-    };
-    put(&|placed| way(placed.step.snapshots, placed.cell.samples));
-    put(&|placed| way(placed.step.interval_ms, placed.cell.cpu_ms));
-    put(&|placed| placed.cell.cpu_tenths);
-    put(&|placed| optional(placed.cell.cpu_max));
-    put(&|placed| way(placed.cell.samples, placed.cell.memory_samples));
-    put(&|placed| deficit(placed.cell) >> shift);
-    put(&|placed| optional(placed.cell.read));
-    put(&|placed| optional(placed.cell.write));
-    let mut before = 0;
-    let ways = cells.iter().map(|placed| {
-        let from = if placed.is_first { 0 } else { before };
-        before = optional(placed.cell.memory_max.map(|memory| memory >> shift));
-        way(from, before)
-    });
-    put_sparse(columns, &ways.collect::<Vec<_>>());
+/// What is not as expected, cell by cell: the columns in the order in which they are written.
+#[derive(Default)]
+struct Columns {
+    shift: u32,
+    first_masks: Vec<u64>,
+    entries: Vec<u64>,
+    paces: Vec<u8>,
+    gaps: Vec<u64>,
+    masks: Vec<u64>,
+    /// Samples, milliseconds of known CPU, samples of known memory.
+    counts: [Vec<u64>; 3],
+    /// Highest CPU, sum beyond it, and what the sum leaves of the CPU time: so many times the highest, and one; 0 where it
+    /// is no number of times.
+    cpu: [Vec<u64>; 3],
+    rests: Vec<u64>,
+    first_memory: Vec<u64>,
+    memory: Vec<u64>,
+    /// By how many times its way the memory stayed below its highest, and one; 0 where it is no multiple.
+    deficit_times: Vec<u64>,
+    deficits: Vec<u64>,
+    read: Vec<u64>,
+    write: Vec<u64>,
+}
+
+/// Writes the cells of runs, one run after the other.
+pub(super) fn put_cells(columns: &mut ColumnWriter, steps: &[Step], runs: &[Run<'_>]) {
+    let cells = || runs.iter().flat_map(|run| run.cells);
+    let memory = cells().flat_map(|cell| [cell.memory_max.unwrap_or(0), deficit(cell)]);
+    let shift = memory.filter(|value| *value != 0).map(u64::trailing_zeros).min().unwrap_or(0);
+    let mut found = Columns { shift, ..Columns::default() };
+    for run in runs {
+        found.take_run(steps, run);
+    }
+    columns.put(&[u64::from(found.shift)]);
+    columns.put(&found.first_masks);
+    columns.put(&found.entries);
+    columns.put_in(&found.gaps, &found.paces);
+    columns.put_in(&found.masks, &found.paces);
+    for column in found.counts.iter().chain(&found.cpu) {
+        columns.put(column);
+    }
+    for column in [
+        &found.rests,
+        &found.first_memory,
+        &found.memory,
+        &found.deficit_times,
+        &found.deficits,
+        &found.read,
+        &found.write,
+    ] {
+        columns.put(column);
+    }
+}
+
+impl Columns {
+    fn take_run(&mut self, steps: &[Step], run: &Run<'_>) {
+        let Some((first, rest)) = run.cells.split_first() else { return };
+        let expected = Expected::first(&steps[run.first_step], run.samples);
+        let mask = self.take_cell(&expected, first);
+        self.first_masks.push(mask);
+        let (mut before, mut next) = (first, 0);
+        let entries = self.masks.len();
+        for (index, cell) in rest.iter().enumerate() {
+            let expected = Expected::after(&steps[run.first_step + 1 + index], before);
+            before = cell;
+            let mask = self.take_cell(&expected, cell);
+            if mask != 0 {
+                self.gaps.push((index - next) as u64);
+                self.masks.push(mask);
+                next = index + 1;
+            }
+        }
+        let entries = self.masks.len() - entries;
+        self.entries.push(entries as u64);
+        self.paces.extend(std::iter::repeat_n(pace(rest.len() as u64, entries as u64), entries));
+    }
+
+    fn take_cell(&mut self, expected: &Expected<'_>, cell: &Cell) -> u64 {
+        let mut mask = 0;
+        if *cell == expected.cell(expected.samples) {
+            return mask;
+        }
+        let known = expected.cell(cell.samples);
+        if (cell.samples, cell.cpu_ms, cell.memory_samples) != expected.counts() {
+            mask |= COUNTS;
+            let ways = [
+                way(expected.samples, cell.samples),
+                way(known.cpu_ms, cell.cpu_ms),
+                way(known.memory_samples, cell.memory_samples),
+            ];
+            self.counts.iter_mut().zip(ways).for_each(|(column, way)| column.push(way));
+        }
+        if (cell.cpu_max, cell.cpu_tenths) != (expected_cpu(cell.cpu_ms), 0) {
+            mask |= CPU;
+            let sum = cell.cpu_tenths.saturating_add(expected.mean_ms / 2) / expected.mean_ms;
+            let rest = cell.cpu_tenths.wrapping_sub(sum.wrapping_mul(expected.mean_ms)).cast_signed();
+            let highest = cell.cpu_max.unwrap_or(0);
+            let times = rest_times(rest, highest);
+            if times.is_none() {
+                self.rests.push(zigzag(rest));
+            }
+            let numbers = [optional(cell.cpu_max), way(highest, sum), optional(times.map(zigzag))];
+            self.cpu.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
+        }
+        if cell.memory_max != expected.memory_max || deficit(cell) != 0 {
+            mask |= MEMORY;
+            self.take_memory(expected, cell);
+        }
+        if cell.read != expected.read {
+            mask |= READ;
+            self.read.push(optional(cell.read));
+        }
+        if cell.write != expected.write {
+            mask |= WRITE;
+            self.write.push(optional(cell.write));
+        }
+        mask
+    }
+
+    fn take_memory(&mut self, expected: &Expected<'_>, cell: &Cell) {
+        let shifted = |memory: Option<u64>| optional(memory.map(|memory| memory >> self.shift));
+        let number = way(shifted(expected.memory_max.filter(|_| !expected.is_first)), shifted(cell.memory_max));
+        let column = if expected.is_first { &mut self.first_memory } else { &mut self.memory };
+        column.push(number);
+        let (deficit, rise) = (deficit(cell), rise(expected, cell.memory_max));
+        match deficit.checked_div(rise) {
+            _ if deficit == 0 => self.deficit_times.push(1),
+            Some(times) if times.checked_mul(rise) == Some(deficit) && times < u64::MAX => {
+                self.deficit_times.push(times + 1);
+            }
+            _ => {
+                self.deficit_times.push(0);
+                self.deficits.push(deficit >> self.shift);
+            }
+        }
+    }
 }
 
 /// By how much the sum of memory stays below what it would be if it were always the highest.
@@ -65,137 +178,288 @@ fn deficit(cell: &Cell) -> u64 {
     highest.saturating_mul(cell.memory_samples).wrapping_sub(cell.memory_sum)
 }
 
-pub(super) fn get_cells(columns: &mut ColumnReader<'_>, steps: &[Step], rows: &mut [Row]) -> Result<(), DecodeError> {
-    let of_row = |row: &Row| {
-        let first = row.first_step;
-        (0..row.cells.len()).map(move |index| (first + index, index == 0))
-    };
-    let places: Vec<(usize, bool)> = rows.iter().flat_map(of_row).collect();
-    let mut cells = get_placed(columns, steps, &places)?.into_iter();
-    for row in rows {
-        for (slot, cell) in row.cells.iter_mut().zip(&mut cells) {
-            *slot = cell;
+/// How far the highest memory is from the one before: a memory that changed once in a step stayed that far below it.
+fn rise(expected: &Expected<'_>, highest: Option<u64>) -> u64 {
+    highest.unwrap_or(0).abs_diff(expected.memory_max.unwrap_or(0))
+}
+
+/// How many times the highest CPU is what the sum leaves of the CPU time, as where one sample has all of it; `None` if it is
+/// no number of times.
+fn rest_times(rest: i64, highest: u64) -> Option<i64> {
+    let highest = i64::try_from(highest).ok()?;
+    let times = if rest == 0 { 0 } else { rest.checked_div(highest)? };
+    (times.checked_mul(highest) == Some(rest) && times.unsigned_abs() < TIMES_MAX).then_some(times)
+}
+
+const fn expected_cpu(cpu_ms: u64) -> Option<u64> {
+    if cpu_ms > 0 { Some(0) } else { None }
+}
+
+/// What a cell is like if nothing happens.
+struct Expected<'a> {
+    step: &'a Step,
+    samples: u64,
+    /// The milliseconds of one snapshot of the step, about; at least 1.
+    mean_ms: u64,
+    knows_cpu: bool,
+    knows_memory: bool,
+    memory_max: Option<u64>,
+    read: Option<u64>,
+    write: Option<u64>,
+    is_first: bool,
+}
+
+impl<'a> Expected<'a> {
+    fn first(step: &'a Step, samples: Option<u64>) -> Self {
+        Self {
+            step,
+            samples: samples.unwrap_or(step.snapshots),
+            mean_ms: mean_ms(step),
+            knows_cpu: true,
+            knows_memory: true,
+            memory_max: Some(0),
+            read: Some(0),
+            write: Some(0),
+            is_first: true,
         }
     }
-    Ok(())
-}
 
-fn get_placed(
-    columns: &mut ColumnReader<'_>,
-    steps: &[Step],
-    places: &[(usize, bool)],
-) -> Result<Vec<Cell>, DecodeError> {
-    let shift = u32::try_from(get_one(columns)?).ok().filter(|shift| *shift < u64::BITS);
-    let shift = shift.ok_or(DecodeError::Invalid("a shift"))?;
-    let mut get = || get_sparse(columns, places.len());
-    let (samples, cpu_ms, cpu_tenths, cpu_max) = (get()?, get()?, get()?, get()?);
-    let (memory_samples, deficits, read, write, memory) = (get()?, get()?, get()?, get()?, get()?);
-    let mut cells = Vec::with_capacity(places.len());
-    let mut before = 0;
-    for (index, (step, is_first)) in places.iter().enumerate() {
-        let step = steps.get(*step).ok_or(DecodeError::Invalid("a step"))?;
-        before = go(if *is_first { 0 } else { before }, memory[index]);
-        let memory_max = from_optional(before).map(|memory| memory << shift);
-        let samples = go(step.snapshots, samples[index]);
-        let memory_samples = go(samples, memory_samples[index]);
-        let highest = memory_max.unwrap_or(0).saturating_mul(memory_samples);
-        cells.push(Cell {
-            samples,
-            cpu_ms: go(step.interval_ms, cpu_ms[index]),
-            cpu_tenths: cpu_tenths[index],
-            cpu_max: from_optional(cpu_max[index]),
-            memory_samples,
-            memory_sum: highest.wrapping_sub(deficits[index] << shift),
-            memory_max,
-            read: from_optional(read[index]),
-            write: from_optional(write[index]),
-        });
+    fn after(step: &'a Step, before: &Cell) -> Self {
+        Self {
+            step,
+            samples: step.snapshots,
+            mean_ms: mean_ms(step),
+            knows_cpu: before.cpu_ms > 0,
+            knows_memory: before.memory_samples > 0,
+            memory_max: before.memory_max,
+            read: before.read.map(|_| 0),
+            write: before.write.map(|_| 0),
+            is_first: false,
+        }
     }
-    Ok(cells)
-}
 
-pub(super) fn put_folded(columns: &mut ColumnWriter, strings: &mut Strings, rollup: &Rollup) {
-    let folded = &rollup.folded;
-    columns.put(&[folded.len() as u64]);
-    let parents = Parents::of(&rollup.rows);
-    let start = |folded: &Folded| Rollup::start_of(rollup.step_ms, rollup.steps[folded.step].number);
-    let mut before = 0;
-    let steps = folded.iter().map(|folded| {
-        let from = before;
-        before = folded.step;
-        (folded.step - from) as u64
-    });
-    columns.put(&steps.collect::<Vec<_>>());
-    let names: Vec<u64> = folded.iter().map(|folded| strings.number(&folded.key.name)).collect();
-    let users: Vec<u64> = folded.iter().map(|folded| strings.optional(folded.key.user.as_ref())).collect();
-    columns.put(&names);
-    columns.put(&users);
-    let mut put = |value: &dyn Fn(&Folded) -> u64| {
-        columns.put(&folded.iter().map(value).collect::<Vec<_>>());
-    };
-    put(&|folded| parents.number(folded.key.parent));
-    put(&|folded| u64::from(folded.key.began_before));
-    put(&|folded| folded.count);
-    put(&|folded| zigzag(folded.first.since_ms(start(folded))));
-    put(&|folded| zigzag(folded.last.since_ms(folded.first)));
-    put(&|folded| folded.alive_ms);
-    put(&|folded| folded.extra_tenths);
-    let placed: Vec<Placed<'_>> =
-        folded.iter().map(|folded| Placed { cell: &folded.cell, step: &EMPTY, is_first: true }).collect();
-    put_placed(columns, &placed);
-}
-
-/// What a folded cell is compared with: it has nothing to do with how many snapshots its step has.
-const EMPTY: Step = Step {
-    number: 0,
-    first: Timestamp::from_ms(0),
-    last: Timestamp::from_ms(0),
-    last_sequence: 0,
-    snapshots: 0,
-    interval_ms: 0,
-    process_samples: 0,
-    processes_max: 0,
-    cpu_sum: 0,
-    cpu_max: 0,
-    memory_sum: 0,
-    memory_max: 0,
-    host_cpu_snapshots: 0,
-    host_cpu_sum: 0,
-    host_cpu_tenths: 0,
-    host_memory_sum: 0,
-    host_memory_snapshots: 0,
-    host: procession_model::HostSample::ABSENT,
-};
-
-pub(super) fn get_folded(
-    columns: &mut ColumnReader<'_>,
-    strings: &[Arc<str>],
-    step_ms: u64,
-    steps: &[Step],
-    rows: &[Row],
-) -> Result<Vec<Folded>, DecodeError> {
-    const INVALID: DecodeError = DecodeError::Invalid("a folded entry");
-    let count = get_count(columns, FOLDED_MAX, "folded entries")?;
-    let mut get = || columns.get(count);
-    let (distances, names, users, parents, began_before) = (get()?, get()?, get()?, get()?, get()?);
-    let (counts, firsts, lasts, alive, extra) = (get()?, get()?, get()?, get()?, get()?);
-    let identities: Vec<Identity> = rows.iter().map(|row| row.description.identity).collect();
-    let cells = get_placed(columns, &[EMPTY], &vec![(0, true); count])?;
-    let mut folded = Vec::with_capacity(count);
-    let mut step = 0_usize;
-    for (index, cell) in cells.into_iter().enumerate() {
-        let next = usize::try_from(distances[index]).ok().and_then(|distance| step.checked_add(distance));
-        step = next.filter(|step| *step < steps.len()).ok_or(INVALID)?;
-        let first = Rollup::start_of(step_ms, steps[step].number).plus_ms(unzigzag(firsts[index]));
-        let key = FoldedKey {
-            name: string(strings, names[index])?,
-            user: optional_string(strings, users[index])?,
-            parent: Parents::parent(parents[index], &identities)?,
-            began_before: began_before[index] != 0,
+    /// With so many samples.
+    fn cell(&self, samples: u64) -> Cell {
+        let share = if samples == self.step.snapshots {
+            self.step.interval_ms
+        } else {
+            self.step.interval_ms.saturating_mul(samples) / self.step.snapshots.max(1)
         };
-        let last = first.plus_ms(unzigzag(lasts[index]));
-        let (count, alive_ms, extra_tenths) = (counts[index], alive[index], extra[index]);
-        folded.push(Folded { step, key, count, first, last, alive_ms, cell, extra_tenths });
+        let cpu_ms = if self.knows_cpu { share } else { 0 };
+        let memory_samples = if self.knows_memory { samples } else { 0 };
+        Cell {
+            samples,
+            cpu_ms,
+            cpu_tenths: 0,
+            cpu_max: expected_cpu(cpu_ms),
+            memory_samples,
+            memory_sum: self.memory_max.unwrap_or(0).saturating_mul(memory_samples),
+            memory_max: self.memory_max,
+            read: self.read,
+            write: self.write,
+        }
     }
-    Ok(folded)
+
+    fn counts(&self) -> (u64, u64, u64) {
+        let cell = self.cell(self.samples);
+        (cell.samples, cell.cpu_ms, cell.memory_samples)
+    }
+}
+
+fn mean_ms(step: &Step) -> u64 {
+    (step.interval_ms / step.snapshots.max(1)).max(1)
+}
+
+type Numbers = std::vec::IntoIter<u64>;
+
+/// The columns while they are read.
+struct Reading {
+    shift: u32,
+    first_masks: Numbers,
+    entries: Numbers,
+    gaps: Numbers,
+    masks: Numbers,
+    counts: [Numbers; 3],
+    cpu: [Numbers; 3],
+    rests: Numbers,
+    first_memory: Numbers,
+    memory: Numbers,
+    deficit_times: Numbers,
+    deficits: Numbers,
+    read: Numbers,
+    write: Numbers,
+}
+
+/// Reads what [`put_cells`] wrote: the cells of each place that is wanted, none of the others. Steps are those that the places name.
+pub(super) fn get_cells(
+    columns: &mut ColumnReader<'_>,
+    steps: &[Step],
+    places: &[Place],
+) -> Result<Vec<Vec<Cell>>, DecodeError> {
+    let mut reading = Reading::get(columns, places)?;
+    places.iter().map(|place| reading.run(steps, place)).collect()
+}
+
+impl Reading {
+    fn get(columns: &mut ColumnReader<'_>, places: &[Place]) -> Result<Self, DecodeError> {
+        const INVALID: DecodeError = DecodeError::Invalid("the cells of a rollup");
+        let shift = u32::try_from(get_one(columns)?).ok().filter(|shift| *shift < u64::BITS);
+        let shift = shift.ok_or(DecodeError::Invalid("a shift"))?;
+        let runs = places.iter().filter(|place| place.len > 0);
+        let first_masks = columns.get(runs.clone().count())?;
+        let entries = columns.get(first_masks.len())?;
+        let mut paces = Vec::new();
+        for (place, entries) in runs.zip(&entries) {
+            let len = usize::try_from(*entries).ok().filter(|entries| *entries < place.len).ok_or(INVALID)?;
+            paces.extend(std::iter::repeat_n(pace(place.len as u64 - 1, *entries), len));
+        }
+        let gaps = columns.get_in(paces.len(), &paces)?;
+        let masks = columns.get_in(paces.len(), &paces)?;
+        let having = |masks: &[u64], part: u64| masks.iter().filter(|mask| *mask & part != 0).count();
+        let all = PARTS.map(|part| having(&first_masks, part) + having(&masks, part));
+        let [counts, cpu, _, read, write] = all;
+        let mut column = |count: usize| Ok::<_, DecodeError>(columns.get(count)?.into_iter());
+        let (counts, cpu) =
+            ([column(counts)?, column(counts)?, column(counts)?], [column(cpu)?, column(cpu)?, column(cpu)?]);
+        let rests = column(cpu[2].as_slice().iter().filter(|times| **times == 0).count())?;
+        let first_memory = column(having(&first_masks, MEMORY))?;
+        let memory = column(having(&masks, MEMORY))?;
+        let deficit_times = column(first_memory.len() + memory.len())?;
+        let deficits = column(deficit_times.as_slice().iter().filter(|times| **times == 0).count())?;
+        let (read, write) = (column(read)?, column(write)?);
+        let (first_masks, entries) = (first_masks.into_iter(), entries.into_iter());
+        let (gaps, masks) = (gaps.into_iter(), masks.into_iter());
+        Ok(Self {
+            shift,
+            first_masks,
+            entries,
+            gaps,
+            masks,
+            counts,
+            cpu,
+            rests,
+            first_memory,
+            memory,
+            deficit_times,
+            deficits,
+            read,
+            write,
+        })
+    }
+
+    fn run(&mut self, steps: &[Step], place: &Place) -> Result<Vec<Cell>, DecodeError> {
+        if place.len == 0 {
+            return Ok(Vec::new());
+        }
+        let first_mask = next(&mut self.first_masks)?;
+        let entries = usize::try_from(next(&mut self.entries)?).map_err(|_| DecodeError::Truncated)?;
+        if !place.is_wanted {
+            self.pass(first_mask, entries)?;
+            return Ok(Vec::new());
+        }
+        let step = |index: usize| steps.get(index).ok_or(DecodeError::Invalid("a step"));
+        let mut cells = Vec::with_capacity(place.len);
+        let expected = Expected::first(step(place.first_step)?, place.samples);
+        let mut before = self.cell(&expected, first_mask)?;
+        cells.push(before);
+        let go_to = |cells: &mut Vec<Cell>, len: usize, before: &mut Cell| {
+            while cells.len() < len {
+                let expected = Expected::after(step(place.first_step + cells.len())?, before);
+                *before = expected.cell(expected.samples);
+                cells.push(*before);
+            }
+            Ok::<_, DecodeError>(())
+        };
+        for _ in 0..entries {
+            let gap = usize::try_from(next(&mut self.gaps)?).unwrap_or(usize::MAX);
+            let at = cells.len().checked_add(gap).filter(|at| *at < place.len);
+            let at = at.ok_or(DecodeError::Invalid("the cells of a rollup"))?;
+            go_to(&mut cells, at, &mut before)?;
+            let expected = Expected::after(step(place.first_step + at)?, &before);
+            let mask = next(&mut self.masks)?;
+            before = self.cell(&expected, mask)?;
+            cells.push(before);
+        }
+        go_to(&mut cells, place.len, &mut before)?;
+        Ok(cells)
+    }
+
+    /// Passes over the numbers of a run.
+    fn pass(&mut self, first_mask: u64, entries: usize) -> Result<(), DecodeError> {
+        let mut sums = [0; PARTS.len()];
+        for index in 0..=entries {
+            let mask = if index == 0 { first_mask } else { next(&mut self.masks)? };
+            for (sum, part) in sums.iter_mut().zip(PARTS) {
+                *sum += usize::from(mask & part != 0);
+            }
+            if mask & MEMORY != 0 {
+                next(if index == 0 { &mut self.first_memory } else { &mut self.memory })?;
+                if next(&mut self.deficit_times)? == 0 {
+                    next(&mut self.deficits)?;
+                }
+            }
+        }
+        let skip = |column: &mut Numbers, count: usize| {
+            if count > 0 {
+                column.nth(count - 1);
+            }
+        };
+        skip(&mut self.gaps, entries);
+        self.counts.iter_mut().for_each(|column| skip(column, sums[0]));
+        let [highest, sum, rest] = &mut self.cpu;
+        skip(highest, sums[1]);
+        skip(sum, sums[1]);
+        for _ in 0..sums[1] {
+            if next(rest)? == 0 {
+                next(&mut self.rests)?;
+            }
+        }
+        skip(&mut self.read, sums[3]);
+        skip(&mut self.write, sums[4]);
+        Ok(())
+    }
+
+    fn cell(&mut self, expected: &Expected<'_>, mask: u64) -> Result<Cell, DecodeError> {
+        let mut cell = expected.cell(expected.samples);
+        if mask & COUNTS != 0 {
+            let [samples, cpu_ms, memory_samples] = &mut self.counts;
+            cell = expected.cell(go(expected.samples, next(samples)?));
+            cell.cpu_ms = go(cell.cpu_ms, next(cpu_ms)?);
+            cell.memory_samples = go(cell.memory_samples, next(memory_samples)?);
+            cell.cpu_max = expected_cpu(cell.cpu_ms);
+        }
+        if mask & CPU != 0 {
+            let [highest, sum, rest] = &mut self.cpu;
+            cell.cpu_max = from_optional(next(highest)?);
+            let sum = go(cell.cpu_max.unwrap_or(0), next(sum)?);
+            let rest = match from_optional(next(rest)?) {
+                Some(times) => unzigzag(times).wrapping_mul(cell.cpu_max.unwrap_or(0).cast_signed()),
+                None => unzigzag(next(&mut self.rests)?),
+            };
+            cell.cpu_tenths = sum.wrapping_mul(expected.mean_ms).wrapping_add(rest.cast_unsigned());
+        }
+        let mut deficit = 0;
+        if mask & MEMORY != 0 {
+            let shifted = |memory: Option<u64>| optional(memory.map(|memory| memory >> self.shift));
+            let before = shifted(expected.memory_max.filter(|_| !expected.is_first));
+            let number = next(if expected.is_first { &mut self.first_memory } else { &mut self.memory })?;
+            cell.memory_max = from_optional(go(before, number)).map(|memory| memory << self.shift);
+            deficit = match next(&mut self.deficit_times)? {
+                0 => next(&mut self.deficits)? << self.shift,
+                times => (times - 1).wrapping_mul(rise(expected, cell.memory_max)),
+            };
+        }
+        cell.memory_sum = cell.memory_max.unwrap_or(0).saturating_mul(cell.memory_samples).wrapping_sub(deficit);
+        if mask & READ != 0 {
+            cell.read = from_optional(next(&mut self.read)?);
+        }
+        if mask & WRITE != 0 {
+            cell.write = from_optional(next(&mut self.write)?);
+        }
+        Ok(cell)
+    }
+}
+
+fn next(numbers: &mut Numbers) -> Result<u64, DecodeError> {
+    numbers.next().ok_or(DecodeError::Truncated)
 }

@@ -1,106 +1,123 @@
-//! The steps of a rollup: the host over time.
+//! The steps of a rollup: the host over time. Sums are written as what they differ from what the highest or the last value
+//! says.
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnReader, ColumnWriter};
-use procession_model::{HostMetric, HostSample, Metric, Timestamp};
+use procession_model::{HostMetric, HostSample, Metric};
 
-use super::columns::{from_optional, get_count, go, optional, unzigzag, way, zigzag};
+use super::columns::{SeriesReader, SeriesWriter, from_optional, get_count, go, optional, unzigzag, way, zigzag};
 use super::{Rollup, Step};
 
 /// The most steps of a rollup.
 const STEPS_MAX: usize = 1 << 20;
+/// How many lists the steps are.
+const LISTS: usize = 17 + HostMetric::COUNT;
 
 pub(super) fn put_steps(columns: &mut ColumnWriter, rollup: &Rollup) {
     let steps = &rollup.steps;
     columns.put(&[steps.len() as u64]);
-    let mut put = |value: &dyn Fn(&Step) -> u64| columns.put(&steps.iter().map(value).collect::<Vec<_>>());
+    let mut series = SeriesWriter::default();
     let start = |step: &Step| Rollup::start_of(rollup.step_ms, step.number);
-    put(&|step| zigzag(step.first.since_ms(start(step))));
-    put(&|step| zigzag(step.last.since_ms(step.first)));
-    put(&|step| step.snapshots);
-    put(&|step| step.interval_ms);
-    put(&|step| step.process_samples);
-    put(&|step| u64::from(step.processes_max));
-    put(&|step| narrow(step.cpu_sum));
-    put(&|step| step.cpu_max);
-    put(&|step| step.host_cpu_snapshots);
-    put(&|step| narrow(step.host_cpu_sum));
-    put(&|step| step.host_cpu_tenths);
-    put(&|step| step.host_memory_snapshots);
-    let mut put_ways = |value: &dyn Fn(&Step) -> u64| {
-        let mut before = 0;
-        let ways = steps.iter().map(|step| {
-            let (from, to) = (before, value(step));
-            before = to;
-            way(from, to)
-        });
-        columns.put(&ways.collect::<Vec<_>>());
-    };
-    put_ways(&|step| step.number.cast_unsigned());
-    put_ways(&|step| u64::from(step.last_sequence));
-    put_ways(&|step| narrow(step.memory_sum));
-    put_ways(&|step| step.memory_max);
-    put_ways(&|step| narrow(step.host_memory_sum));
+    let mut add = |value: &dyn Fn(&Step) -> u64| series.add(steps.iter().map(value));
+    add(&|step| step.number.cast_unsigned());
+    add(&|step| u64::from(step.last_sequence));
+    add(&|step| step.snapshots);
+    add(&|step| u64::from(step.processes_max));
+    add(&|step| step.memory_max);
+    let mut ways = |value: &dyn Fn(&Step) -> u64| series.add_ways(steps.iter().map(value));
+    ways(&|step| zigzag(step.first.since_ms(start(step))));
+    ways(&|step| zigzag(step.last.since_ms(step.first)));
+    ways(&|step| way(rollup.step_ms, step.interval_ms));
+    ways(&|step| way(times(step.processes_max.into(), step.snapshots), step.process_samples));
+    ways(&|step| zigzag(step.cpu_max.cast_signed()));
+    ways(&|step| way(step.cpu_max, narrow(step.cpu_sum)));
+    ways(&|step| way(times(step.memory_max, step.snapshots), narrow(step.memory_sum)));
+    ways(&|step| way(step.snapshots, step.host_cpu_snapshots));
+    ways(&|step| way(step.snapshots, step.host_memory_snapshots));
+    ways(&|step| way(host_cpu(step), narrow(step.host_cpu_sum)));
+    ways(&|step| way(host_tenths(step), step.host_cpu_tenths));
+    ways(&|step| way(host_memory(step), narrow(step.host_memory_sum)));
     for metric in HostMetric::ALL {
-        put_ways(&|step| optional(step.host.get(metric)));
+        series.add(steps.iter().map(|step| optional(step.host.get(metric))));
     }
+    series.finish(columns);
 }
 
 pub(super) fn get_steps(columns: &mut ColumnReader<'_>, step_ms: u64) -> Result<Vec<Step>, DecodeError> {
     let count = get_count(columns, STEPS_MAX, "steps")?;
-    let mut plain: Vec<_> = (0..12).map(|_| columns.get(count)).collect::<Result<_, _>>()?;
-    let mut ways: Vec<_> = (0..5 + HostMetric::COUNT).map(|_| columns.get(count)).collect::<Result<_, _>>()?;
-    for column in &mut ways {
-        let mut before = 0;
-        for value in column {
-            before = go(before, *value);
-            *value = before;
-        }
-    }
-    let numbers = &ways[0];
-    if numbers.windows(2).any(|pair| pair[0].cast_signed() >= pair[1].cast_signed()) {
+    let mut series = SeriesReader::get(columns, LISTS)?;
+    let lists: Vec<_> = (0..5).map(|_| series.next(columns, count)).collect::<Result<_, _>>()?;
+    let ways: Vec<_> = (5..17).map(|_| series.next_ways(columns, count)).collect::<Result<_, _>>()?;
+    let hosts: Vec<_> = HostMetric::ALL.iter().map(|_| series.next(columns, count)).collect::<Result<_, _>>()?;
+    if lists[0].windows(2).any(|pair| pair[0].cast_signed() >= pair[1].cast_signed()) {
         return Err(DecodeError::Invalid("the order of steps"));
     }
-    let hosts = ways.split_off(5);
-    let host = |index: usize| {
-        let mut raw = *HostSample::ABSENT.raw();
-        for (raw, column) in raw.iter_mut().zip(&hosts) {
-            *raw = from_optional(column[index]).unwrap_or(Metric::ABSENT);
-        }
-        HostSample::from_raw(raw)
-    };
-    let narrow_32 = |value: u64| u32::try_from(value).map_err(|_| DecodeError::OverLimit("a number of a step"));
-    let step = |index: usize| {
-        let number = ways[0][index].cast_signed();
-        let first = moved(Rollup::start_of(step_ms, number), plain[0][index]);
-        Ok(Step {
-            number,
-            first,
-            last: moved(first, plain[1][index]),
-            last_sequence: narrow_32(ways[1][index])?,
-            snapshots: plain[2][index],
-            interval_ms: plain[3][index],
-            process_samples: plain[4][index],
-            processes_max: narrow_32(plain[5][index])?,
-            cpu_sum: plain[6][index].into(),
-            cpu_max: plain[7][index],
-            memory_sum: ways[2][index].into(),
-            memory_max: ways[3][index],
-            host_cpu_snapshots: plain[8][index],
-            host_cpu_sum: plain[9][index].into(),
-            host_cpu_tenths: plain[10][index],
-            host_memory_sum: ways[4][index].into(),
-            host_memory_snapshots: plain[11][index],
-            host: host(index),
-        })
-    };
-    let steps = (0..count).map(step).collect();
-    plain.clear();
-    steps
+    (0..count).map(|index| step(step_ms, &Numbers { lists: &lists, ways: &ways, hosts: &hosts, index })).collect()
 }
 
-fn moved(time: Timestamp, way: u64) -> Timestamp {
-    time.plus_ms(unzigzag(way))
+/// The numbers of one step.
+struct Numbers<'a> {
+    lists: &'a [Vec<u64>],
+    ways: &'a [Vec<u64>],
+    hosts: &'a [Vec<u64>],
+    index: usize,
+}
+
+fn step(step_ms: u64, numbers: &Numbers<'_>) -> Result<Step, DecodeError> {
+    let list = |list: usize| numbers.lists[list][numbers.index];
+    let way = |way: usize| numbers.ways[way][numbers.index];
+    let narrow_32 = |value: u64| u32::try_from(value).map_err(|_| DecodeError::OverLimit("a number of a step"));
+    let mut host = *HostSample::ABSENT.raw();
+    for (raw, column) in host.iter_mut().zip(numbers.hosts) {
+        *raw = from_optional(column[numbers.index]).unwrap_or(Metric::ABSENT);
+    }
+    let number = list(0).cast_signed();
+    let first = Rollup::start_of(step_ms, number).plus_ms(unzigzag(way(0)));
+    let (snapshots, processes_max, memory_max) = (list(2), narrow_32(list(3))?, list(4));
+    let cpu_max = unzigzag(way(4)).cast_unsigned();
+    let mut step = Step {
+        number,
+        first,
+        last: first.plus_ms(unzigzag(way(1))),
+        last_sequence: narrow_32(list(1))?,
+        snapshots,
+        interval_ms: go(step_ms, way(2)),
+        process_samples: go(times(processes_max.into(), snapshots), way(3)),
+        processes_max,
+        cpu_sum: go(cpu_max, way(5)).into(),
+        cpu_max,
+        memory_sum: go(times(memory_max, snapshots), way(6)).into(),
+        memory_max,
+        host_cpu_snapshots: go(snapshots, way(7)),
+        host_cpu_sum: 0,
+        host_cpu_tenths: 0,
+        host_memory_sum: 0,
+        host_memory_snapshots: go(snapshots, way(8)),
+        host: HostSample::from_raw(host),
+    };
+    step.host_cpu_sum = go(host_cpu(&step), way(9)).into();
+    step.host_cpu_tenths = go(host_tenths(&step), way(10));
+    step.host_memory_sum = go(host_memory(&step), way(11)).into();
+    Ok(step)
+}
+
+/// What the sum of the host's CPU would be if it were always the last.
+fn host_cpu(step: &Step) -> u64 {
+    times(step.host.get(HostMetric::Cpu).unwrap_or(0), step.host_cpu_snapshots)
+}
+
+/// What its CPU time would be if all snapshots stood for the same time.
+fn host_tenths(step: &Step) -> u64 {
+    times(narrow(step.host_cpu_sum), step.interval_ms / step.snapshots.max(1))
+}
+
+/// What the sum of the used memory would be if it were always the last.
+fn host_memory(step: &Step) -> u64 {
+    times(step.host.get(HostMetric::MemoryUsed).unwrap_or(0), step.host_memory_snapshots)
+}
+
+const fn times(one: u64, other: u64) -> u64 {
+    one.wrapping_mul(other)
 }
 
 fn narrow(wide: u128) -> u64 {
