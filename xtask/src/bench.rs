@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 
 use crate::command::{cargo, command, output_of, run};
-use crate::workspace;
+use crate::{bench_agent, workspace};
 
 const DOCUMENT: &str = "docs/BENCHMARKS.md";
 
@@ -28,6 +28,8 @@ pub(crate) struct Options {
 enum What {
     /// Bytes a sample, speed of storing, time to answer; beside plain SQLite rows.
     History,
+    /// What the server takes in, durably, from simulated agents; beside plain SQLite rows.
+    Ingest,
     /// What watching costs a machine; beside other ways to read processes.
     Agent,
     /// What the page costs the browser.
@@ -38,6 +40,7 @@ impl What {
     fn heading(self) -> &'static str {
         match self {
             Self::History => "## History",
+            Self::Ingest => "## Ingest",
             Self::Agent => "## Agent",
             Self::Page => "## Page",
         }
@@ -46,10 +49,8 @@ impl What {
     fn cargo(self) -> Option<&'static [&'static str]> {
         match self {
             Self::History => Some(&["bench", "--locked", "--package", "procession", "--bench", "history"]),
-            Self::Agent => {
-                Some(&["run", "--locked", "--release", "--package", "procession-agent", "--example", "cost"])
-            }
-            Self::Page => None,
+            Self::Ingest => Some(&["bench", "--locked", "--package", "procession", "--bench", "ingest"]),
+            Self::Agent | Self::Page => None,
         }
     }
 }
@@ -63,6 +64,7 @@ pub(crate) fn bench(options: &Options) -> Result<ExitCode> {
             bench.arg("--").args(&options.more);
             output_of(bench)?
         }
+        None if matches!(what, What::Agent) => bench_agent::measure()?,
         None => page(&options.more)?,
     };
     let tables = table_of_json_lines(&printed).unwrap_or(printed);
@@ -91,16 +93,22 @@ fn page(more: &[String]) -> Result<String> {
 fn write(what: What, tables: &str, more: &[String]) -> Result<()> {
     let path = workspace::root().join(DOCUMENT);
     let document = std::fs::read_to_string(&path).unwrap_or_else(|_| HEAD.to_owned());
-    let more = more.iter().map(|word| format!(" {word}")).collect::<String>();
+    let more = more.iter().map(|word| format!(" {}", without_folder(word))).collect::<String>();
     let called = format!("cargo xtask bench {}{}{more}", what.name(), if more.is_empty() { "" } else { " --" });
     let section = format!("{}\n\n`{called}` on {}.\n\n{}\n", what.heading(), machine(), tables.trim());
     std::fs::write(&path, replaced(&document, what.heading(), &section)).with_context(|| path.display().to_string())
+}
+
+/// A file by its name alone: where it lay is of no use to those who read the document.
+fn without_folder(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
 }
 
 impl What {
     fn name(self) -> &'static str {
         match self {
             Self::History => "history",
+            Self::Ingest => "ingest",
             Self::Agent => "agent",
             Self::Page => "page",
         }
@@ -110,7 +118,7 @@ impl What {
 const HEAD: &str = "# Benchmarks
 
 Every table is made by the command above it, in one run with what it is compared with. Compare ratios, not absolute
-times: those belong to the machine. `cargo xtask bench history`, `agent` and `page` put their tables below.
+times: those belong to the machine. `cargo xtask bench history`, `ingest`, `agent` and `page` put their tables below.
 ";
 
 /// The document with the section under this heading replaced, or added at the end.
@@ -125,7 +133,7 @@ fn replaced(document: &str, heading: &str, section: &str) -> String {
 }
 
 /// A table of what a bench printed as JSON objects, one a line; `None` where it printed something else.
-fn table_of_json_lines(printed: &str) -> Option<String> {
+pub(crate) fn table_of_json_lines(printed: &str) -> Option<String> {
     let rows: Vec<Map<String, Value>> = printed
         .lines()
         .map(serde_json::from_str)

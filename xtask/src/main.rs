@@ -5,6 +5,7 @@
 mod api_document;
 mod architecture;
 mod bench;
+mod bench_agent;
 mod command;
 mod debian;
 mod dependencies;

@@ -30,8 +30,8 @@ mod linux {
     use tokio_tungstenite::WebSocketStream;
     use tokio_tungstenite::tungstenite::Message;
 
-    /// Ticks that are not measured: connecting, the first frame, and the second look at everything.
-    const WARM_UP_TICKS: usize = 4;
+    /// Ticks that are not measured: the first frame, and the second look at everything.
+    const WARM_UP_TICKS: usize = 2;
     /// One process in this many works a little every second.
     const IDLE_FOR_ONE_BUSY: usize = 15;
     /// One in this many starts another one every two seconds.

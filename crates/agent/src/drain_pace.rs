@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-const LONGEST: Duration = Duration::from_secs(1);
+/// Longer than the usual time between two snapshots, each of which drains too: where little happens that is enough.
+const LONGEST: Duration = Duration::from_secs(6);
 const SHORTEST: Duration = Duration::from_millis(25);
 /// Above this share of the kernel's buffer we come twice as often, far below it half as often.
 const FULL: f64 = 0.25;
@@ -17,6 +18,11 @@ pub(crate) struct DrainPace {
 impl DrainPace {
     pub(crate) const fn new() -> Self {
         Self { period: LONGEST }
+    }
+
+    /// When to come again, after a snapshot, which drained as well.
+    pub(crate) const fn after_snapshot(&self) -> Duration {
+        self.period
     }
 
     /// When to come again, after a drain that found the buffer this full.

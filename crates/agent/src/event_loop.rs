@@ -201,6 +201,7 @@ impl Agent {
     fn tick(&mut self) {
         let keep = !self.session.as_ref().is_some_and(Session::is_welcomed);
         self.watcher.tick(self.ticks.period(), keep);
+        self.drain_at = self.drain_at.map(|_| Instant::now() + self.drain_pace.after_snapshot());
         if self.once && self.watcher.outboxes.has_written() {
             self.draining = true;
         }
