@@ -4,8 +4,11 @@ import uPlot from './vendor/uplot.js';
 const style = document.createElement('link');
 style.rel = 'stylesheet';
 style.href = new URL('./vendor/uplot.css', import.meta.url).href;
-// Before the page's own, which have the last word.
-document.head.prepend(style);
+// Before the page's own, which have the last word; charts that are laid out without it would jump.
+await new Promise((done) => {
+  style.onload = style.onerror = done;
+  document.head.prepend(style);
+});
 
 /** @typedef {{ time: number[], values: (number | null)[], more?: (number | null)[] }} ChartData times in ms */
 /**

@@ -46,10 +46,9 @@ const upload = (busy, more = []) => server.upload(key, snapshot('box', new Date(
 test('scroll place, focus and selection stay while thousands of rows change', async () => {
   const many = bigTree(2000, 20).map((one) => ({ ...one, start_time: '2026-01-01T00:00:00Z' }));
   await server.upload(key, snapshot('many', new Date(), many));
-  await page.goto(hostUrl(server, 'many', { sort: 'pid', list: '1' }));
-  await row('task-0').waitFor();
-  await row('task-0').focus();
-  await page.keyboard.type('1500');
+  await page.goto(hostUrl(server, 'many', { sort: 'pid', list: '1', sel: `1500@${Date.parse('2026-01-01T00:00:00Z')}` }));
+  await row('task-1499').waitFor();
+  await row('task-1499').focus();
   await page.waitForFunction(() => document.querySelector('.row.selected:not([hidden]) .label')?.textContent === 'task-1499');
   const before = await page.locator('.grid').evaluate((grid) => grid.scrollTop);
   assert.ok(before > 10_000);
