@@ -10,6 +10,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;
+mod parallel;
 mod rollup;
 mod sqlite;
 

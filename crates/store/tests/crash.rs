@@ -77,6 +77,7 @@ fn run_and_kill(directory: &str, lines: usize) -> Vec<u64> {
     acknowledged
 }
 
+/// Row 1, for the store alone, with sealing all the time.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_by_a_kill() {
     let directory = tempfile::tempdir().unwrap();

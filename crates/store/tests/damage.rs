@@ -54,6 +54,7 @@ async fn whole_prefix(store: &SqliteStore, host: u32) -> u32 {
     u32::try_from(list.len()).unwrap()
 }
 
+/// Row 7: a journal cut at every byte opens and keeps what comes before the cut.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_cut_anywhere_keeps_its_prefix() {
     let directory = tempfile::tempdir().unwrap();
@@ -73,6 +74,7 @@ async fn a_journal_cut_anywhere_keeps_its_prefix() {
     }
 }
 
+/// Row 8, for the journal: one record is lost, and of its host what goes on from it, up to the next keyframe or block.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_in_the_journal_costs_a_prefix_of_one_host_and_is_reported() {
     let directory = tempfile::tempdir().unwrap();
@@ -96,6 +98,7 @@ async fn a_flipped_bit_in_the_journal_costs_a_prefix_of_one_host_and_is_reported
     }
 }
 
+/// Row 8, for blocks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_in_a_block_is_an_error_or_a_report_and_never_a_wrong_answer() {
     let directory = tempfile::tempdir().unwrap();

@@ -95,6 +95,7 @@ async fn a_cap_of_bytes_removes_the_oldest_first() {
     assert!(bytes <= bytes_max, "{bytes} > {bytes_max}");
 }
 
+/// Row 20, for the store alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_in_mid_ingest_opens_and_has_a_whole_prefix() {
     let directory = tempfile::tempdir().unwrap();
@@ -132,6 +133,7 @@ async fn a_backup_in_mid_ingest_opens_and_has_a_whole_prefix() {
     assert!(backup(&OpenOptions::new(directory.path()), directory.path()).is_err(), "never over a store");
 }
 
+/// Row 16, for the store alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_store_is_refused_and_looking_is_not() {
     let directory = tempfile::tempdir().unwrap();

@@ -87,9 +87,9 @@ pub struct ProgramOnHost {
     pub host: HostNumber,
     /// How many runs.
     pub runs: u64,
-    /// How long at least one process of it ran, in milliseconds.
+    /// How long at least one process of it ran within the range, in milliseconds.
     pub covered_ms: u64,
-    /// How long all its processes ran together, in milliseconds.
+    /// How long all its processes ran together within the range, in milliseconds; short ones of a rollup count whole.
     pub process_ms: u64,
     /// CPU time in microseconds.
     pub cpu_time_us: u64,

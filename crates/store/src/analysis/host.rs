@@ -13,8 +13,8 @@ use crate::engine::{Engine, Level, POINTS_MAX, Segments};
 use crate::rollup::{Rollup, Step, step_of};
 use crate::{HostNumber, HostPoint, HostSeries, Range, StoreError};
 
-/// So many snapshots are read one by one: some thirty heads.
-const SNAPSHOTS_MAX: u64 = 20_000;
+/// So many snapshots are read one by one: some heads of blocks.
+const SNAPSHOTS_MAX: u64 = 4_000;
 
 impl<S: Segments> Engine<S> {
     /// A host over a range in at most so many points.

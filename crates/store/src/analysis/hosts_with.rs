@@ -1,7 +1,7 @@
 //! Hosts that ever ran a program.
 //!
 //! A host is asked for its first and its last, so its stretches are gone through from both ends until one has the name: of
-//! most no more than a head is read.
+//! most no more than a head is read, which tells when the name was seen.
 
 use procession_model::{Description, Timestamp};
 
@@ -9,7 +9,10 @@ use super::piece::Piece;
 use super::plan::{self, Filter, Reads, Stretch};
 use super::{HostWith, HostsWith, ROWS_MAX};
 use crate::engine::{Engine, Segments};
-use crate::{HostNumber, Range, StoreError};
+use crate::{HostNumber, Range, StoreError, parallel};
+
+/// A thread is worth its cost for so many hosts.
+const HOSTS_EACH: usize = 16;
 
 /// Hosts on which a program of this name ran in a range.
 pub(crate) fn hosts_with<S: Segments>(
@@ -19,22 +22,33 @@ pub(crate) fn hosts_with<S: Segments>(
     limit: usize,
 ) -> Result<HostsWith, StoreError> {
     let mut answer = HostsWith::default();
-    for host in engine.host_numbers() {
-        let (running, newest) = match engine.newest(host)? {
-            Some((_, state)) => {
-                let named = state.occupied().filter(|(_, description, _)| *description.name == *name);
-                (u32::try_from(named.count()).unwrap_or(u32::MAX), Some(state.time()))
-            }
-            None => (0, None),
-        };
-        let newest = newest.filter(|newest| running > 0 && range.contains(*newest));
-        let Some((first, last)) = on_host(engine, host, name, range, newest)? else { continue };
+    let hosts = engine.host_numbers();
+    for found in parallel::each(&hosts, HOSTS_EACH, |host| with(engine, *host, name, range)) {
+        let Some(host) = found? else { continue };
         answer.count += 1;
         if answer.hosts.len() < limit.min(ROWS_MAX) {
-            answer.hosts.push(HostWith { host, first, last, running });
+            answer.hosts.push(host);
         }
     }
     Ok(answer)
+}
+
+fn with<S: Segments>(
+    engine: &Engine<S>,
+    host: HostNumber,
+    name: &str,
+    range: Range,
+) -> Result<Option<HostWith>, StoreError> {
+    let (running, newest) = match engine.newest(host)? {
+        Some((_, state)) => {
+            let named = state.occupied().filter(|(_, description, _)| *description.name == *name);
+            (u32::try_from(named.count()).unwrap_or(u32::MAX), Some(state.time()))
+        }
+        None => (0, None),
+    };
+    let newest = newest.filter(|newest| running > 0 && range.contains(*newest));
+    let found = on_host(engine, host, name, range, newest)?;
+    Ok(found.map(|(first, last)| HostWith { host, first, last, running }))
 }
 
 /// The first and last snapshot of a host that tells of the name.
@@ -48,9 +62,14 @@ fn on_host<S: Segments>(
     let filter = Filter { name: Some(name), reads: Reads::Metrics(&[]), ..Filter::default() };
     let mut found: Option<(Timestamp, Timestamp)> = running.map(|newest| (newest, newest));
     let look = |stretch: &Stretch, found: &mut Option<(Timestamp, Timestamp)>| -> Result<(), StoreError> {
+        let earliest_and_latest = |a: (Timestamp, Timestamp), b: (Timestamp, Timestamp)| (a.0.min(b.0), a.1.max(b.1));
+        if stretch.told.is_some() {
+            *found = stretch.told.into_iter().chain(*found).reduce(earliest_and_latest);
+            return Ok(());
+        }
         let pieces = plan::open_stretch(engine, host, stretch, range, filter)?;
         let told = pieces.iter().filter_map(|piece| told_of(piece, name));
-        *found = told.chain(*found).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        *found = told.chain(*found).reduce(earliest_and_latest);
         Ok(())
     };
     let mut stretches = plan::stretches(engine, host, range, name)?;

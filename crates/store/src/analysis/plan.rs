@@ -4,6 +4,7 @@
 //! snapshots that no rollup has yet. Where retention has taken a finer level, the next coarser one answers for it, with steps
 //! that may stand over the ends of the range.
 
+use std::iter::successors;
 use std::sync::Arc;
 
 use procession_model::{Metric, SnapshotId, Timestamp};
@@ -11,11 +12,14 @@ use procession_model::{Metric, SnapshotId, Timestamp};
 use super::piece::{Piece, RolledPiece};
 use super::raw::{self, Source};
 use crate::engine::{BlockEntry, BlockFilter, Engine, Level, Part, Segments};
-use crate::rollup::{self, Names, Rollup};
-use crate::{HostNumber, Range, StoreError};
+use crate::rollup::{self, Rollup};
+use crate::{HostNumber, Range, StoreError, parallel};
 
 /// Rollups are replaced while queries run; then a query begins again. That often in a row, something else is wrong.
 const ATTEMPTS_MAX: usize = 10;
+
+/// A thread is worth its cost for so many blocks.
+const BLOCKS_EACH: usize = 2;
 
 /// How many snapshots a step of a rollup may have had.
 const FRAMES_OF_STEP: u64 = 60;
@@ -93,9 +97,10 @@ pub(crate) fn extent<S: Segments>(
     range: Range,
 ) -> Result<Option<Extent>, StoreError> {
     let Some(view) = engine.view(host)? else { return Ok(None) };
-    let parts = view.parts(range)?.into_iter().map(|part| (part.first_time, part.last_time, u64::from(part.frames)));
-    let mut stretches: Vec<_> = parts.collect();
-    let oldest = stretches.iter().map(|stretch| stretch.0).min();
+    let parts = view.parts(Range::default())?;
+    let oldest = parts.iter().map(|part| part.first_time).min();
+    let touched = parts.iter().filter(|part| range.touches(part.first_time, part.last_time));
+    let mut stretches: Vec<_> = touched.map(|part| (part.first_time, part.last_time, u64::from(part.frames))).collect();
     for level in [Level::Minute, Level::QuarterHour] {
         let entries = engine.segments().blocks(BlockFilter { host: Some(host), level, range })?;
         // Only what retention has left of a time before all snapshots; a step is as many as it may have had.
@@ -119,6 +124,8 @@ pub(crate) struct Stretch {
     rolled: Option<BlockEntry>,
     /// Whether it may tell of the name by itself, not only of what lived before it.
     pub(crate) may_have: bool,
+    /// The first and last snapshot that has the name, where that is known without opening it.
+    pub(crate) told: Option<(Timestamp, Timestamp)>,
 }
 
 /// The stretches of a host that may have a name: rollups, and what they do not have yet.
@@ -136,22 +143,27 @@ pub(crate) fn stretches<S: Segments>(
     };
     let mut stretches = Vec::new();
     for entry in entries.iter().filter(|entry| range.touches(entry.first_time, entry.last_time)) {
-        let Some(head) = engine.block_head(entry)? else { continue };
-        let damaged = |error| StoreError::Damaged(format!("host {host}: rollup {}: {error}", entry.id));
-        if Names::open(&head).map_err(damaged)?.may_have(name) {
-            let (first_time, last_time) = (entry.first_time, entry.last_time);
-            stretches.push(Stretch { first_time, last_time, rolled: Some(*entry), may_have: true });
-        }
+        let Some(names) = rollup::read_names(engine, entry)?.filter(|names| names.may_have(name)) else { continue };
+        let is_inside = range.contains(entry.first_time) && range.contains(entry.last_time);
+        stretches.push(Stretch {
+            first_time: entry.first_time,
+            last_time: entry.last_time,
+            rolled: Some(*entry),
+            may_have: true,
+            told: names.seen(name).filter(|_| is_inside),
+        });
     }
     let Some(view) = engine.view(host)? else { return Ok(stretches) };
-    for part in view.parts(range)? {
+    // Mostly all that is sealed is rolled up.
+    let is_rolled_up = [false, true].into_iter().all(|late| view.sealed_until(late) <= covered(late));
+    for part in if is_rolled_up { view.open_parts(range) } else { view.parts(range)? } {
         let may_have = match part.entry() {
             Some(entry) if entry.last_sequence <= covered(part.late) => continue,
             Some(_) => part.may_have(Some(name), None)?,
             None => part.may_begin_open(name),
         };
         let (first_time, last_time) = (part.first_time, part.last_time);
-        stretches.push(Stretch { first_time, last_time, rolled: None, may_have });
+        stretches.push(Stretch { first_time, last_time, rolled: None, may_have, told: None });
     }
     Ok(stretches)
 }
@@ -278,10 +290,13 @@ impl<S: Segments> Plan<'_, S> {
 
     /// Covers what retention has left only of a coarser level; the rest of the range.
     fn cover_older(&mut self, range: Range, level: Level) -> Result<Range, StoreError> {
-        let Some(coarser) = level.coarser() else { return Ok(range) };
         let oldest = self.oldest(level);
-        let older = self.oldest(coarser).filter(|older| oldest.is_none_or(|oldest| *older < oldest));
-        if older.is_none() || oldest.is_some_and(|oldest| range.start.is_some_and(|start| start >= oldest)) {
+        let is_older =
+            |older: &Level| self.oldest(*older).is_some_and(|older| oldest.is_none_or(|oldest| older < oldest));
+        let Some(coarser) = successors(level.coarser(), |level| level.coarser()).find(is_older) else {
+            return Ok(range);
+        };
+        if oldest.is_some_and(|oldest| range.start.is_some_and(|start| start >= oldest)) {
             return Ok(range);
         }
         let split = oldest.map(|oldest| ceil(coarser, oldest));
@@ -313,12 +328,9 @@ impl<S: Segments> Plan<'_, S> {
     fn add_rolled(&mut self, range: Range, level: Level) -> Result<(), StoreError> {
         let number = |time| Rollup::number_of(level.step_ms(), time);
         let touching = self.rolled(level).iter().filter(|entry| range.touches(entry.first_time, entry.last_time));
-        for entry in touching.copied().collect::<Vec<_>>() {
-            let read = match self.filter.reads {
-                Reads::Host => rollup::read_steps(self.engine, &entry)?,
-                Reads::Processes | Reads::Metrics(_) => rollup::read(self.engine, &entry)?,
-            };
-            let Some(rollup) = read else {
+        let touching: Vec<BlockEntry> = touching.copied().collect();
+        for rollup in parallel::each(&touching, BLOCKS_EACH, |entry| self.rollup(entry)) {
+            let Some(rollup) = rollup? else {
                 self.is_stale = true;
                 return Ok(());
             };
@@ -331,6 +343,23 @@ impl<S: Segments> Plan<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// As much of a rollup as is asked for.
+    fn rollup(&self, entry: &BlockEntry) -> Result<Option<Arc<Rollup>>, StoreError> {
+        let Filter { name, user, reads, .. } = self.filter;
+        let has_name = |name| -> Result<bool, StoreError> {
+            Ok(rollup::read_names(self.engine, entry)?.is_none_or(|names| names.may_have(name)))
+        };
+        if matches!(reads, Reads::Host) || !name.map_or(Ok(true), has_name)? {
+            return rollup::read_steps(self.engine, entry);
+        }
+        if name.is_none() && user.is_none() {
+            return rollup::read(self.engine, entry);
+        }
+        rollup::read_of(self.engine, entry, &|other_name, other_user| {
+            name.is_none_or(|name| name == other_name) && user.is_none_or(|user| Some(user) == other_user)
+        })
     }
 
     /// Adds snapshots that no rollup of a level has yet.
@@ -355,9 +384,11 @@ impl<S: Segments> Plan<'_, S> {
         if is_empty(range) {
             return Ok(());
         }
-        let mut sources = Vec::new();
-        for part in self.parts.iter().filter(|part| wanted(part) && range.touches(part.first_time, part.last_time)) {
-            sources.extend(self.source(part)?);
+        let touched = |part: &&Part<'_, S>| wanted(part) && range.touches(part.first_time, part.last_time);
+        let parts: Vec<&Part<'_, S>> = self.parts.iter().filter(touched).collect();
+        let mut sources = Vec::with_capacity(parts.len());
+        for source in parallel::each(&parts, BLOCKS_EACH, |part| self.source(part)) {
+            sources.extend(source?);
         }
         let before = if sources.is_empty() { None } else { self.last_before(range.start)? };
         self.pieces.extend(raw::pieces(&sources, range, before).into_iter().map(Piece::Raw));

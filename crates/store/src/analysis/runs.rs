@@ -7,12 +7,14 @@ use procession_model::{SnapshotId, Timestamp};
 use super::lives::Lives;
 use super::piece::Leaf;
 use super::{Gap, ProgramOnHost, ProgramRun, ROWS_MAX};
-use crate::{HostNumber, Run};
+use crate::{HostNumber, Range, Run};
 
-/// The runs of what was gathered on one host, by their start, and what they come to. `newest` is the host's newest snapshot.
+/// The runs of what was gathered on one host, by their start, and what they come to within the range that is asked for.
+/// `newest` is the host's newest snapshot.
 pub(crate) fn runs(
     host: HostNumber,
     lives: &Lives,
+    range: Range,
     newest: Option<(SnapshotId, Timestamp)>,
 ) -> (Vec<ProgramRun>, ProgramOnHost) {
     let of_lives = lives.lives.iter().map(|life| {
@@ -34,8 +36,9 @@ pub(crate) fn runs(
     });
     let mut runs: Vec<ProgramRun> = of_lives.chain(of_leaves).collect();
     runs.sort_by_key(|run| (run.run.started, run.run.description.identity.pid, run.run.ended));
-    let mut on_host = sum_up(host, &runs);
-    let of_lives = lives.lives.iter().map(|life| life.run(newest)).map(|run| length_ms(run.started, run.ended));
+    let mut on_host = sum_up(host, &runs, range);
+    let of_lives =
+        lives.lives.iter().map(|life| within(range, &life.run(newest))).map(|(from, until)| length_ms(from, until));
     let alive_ms = of_lives.chain(lives.leaves.iter().map(|leaf| leaf.alive_ms));
     on_host.process_ms = alive_ms.fold(0, u64::saturating_add);
     (runs, on_host)
@@ -54,11 +57,11 @@ fn run_of_leaf(leaf: &Leaf) -> Run {
 }
 
 /// What runs in the order of their start come to, but for `process_ms`.
-fn sum_up(host: HostNumber, runs: &[ProgramRun]) -> ProgramOnHost {
+fn sum_up(host: HostNumber, runs: &[ProgramRun], range: Range) -> ProgramOnHost {
     let mut sum = ProgramOnHost { host, ..ProgramOnHost::default() };
     let mut covered_until: Option<Timestamp> = None;
     for run in runs {
-        let (started, ended) = (run.run.started, run.run.ended.max(run.run.started));
+        let (started, ended) = within(range, &run.run);
         sum.runs += run.count;
         sum.cpu_time_us = sum.cpu_time_us.saturating_add(run.cpu_time_us);
         let from = match covered_until {
@@ -76,6 +79,13 @@ fn sum_up(host: HostNumber, runs: &[ProgramRun]) -> ProgramOnHost {
     let surplus = sum.gaps.len().saturating_sub(ROWS_MAX);
     sum.gaps.drain(..surplus);
     sum
+}
+
+/// When a run was within a range: runs may have begun before it and gone on after it.
+fn within(range: Range, run: &Run) -> (Timestamp, Timestamp) {
+    let started = range.start.map_or(run.started, |start| run.started.max(start));
+    let ended = range.end.map_or(run.ended, |end| run.ended.min(end));
+    (started, ended.max(started))
 }
 
 fn length_ms(from: Timestamp, until: Timestamp) -> u64 {

@@ -147,7 +147,7 @@ impl<S: Segments> Engine<S> {
                 continue;
             };
             let lives = Lives::of(&gathered.pieces, &|description| of.has(description), range.start);
-            let (more, on_host) = runs::runs(host, &lives, gathered.newest);
+            let (more, on_host) = runs::runs(host, &lives, range, gathered.newest);
             let skip = usize::try_from(offset.saturating_sub(answer.count)).unwrap_or(usize::MAX);
             answer.count += more.len() as u64;
             let left = limit - answer.runs.len();

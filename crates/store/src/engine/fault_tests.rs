@@ -141,6 +141,7 @@ fn check(directory: &std::path::Path, acknowledged: &[(SnapshotId, i64)], fault:
     assert_eq!(engine.verify().unwrap(), Vec::<String>::new(), "{fault:?}");
 }
 
+/// Row 3: every call of the engine to its database fails, once, after its work, and for ever.
 #[test]
 fn no_failing_call_makes_a_false_acknowledgement() {
     let whole = tempfile::tempdir().unwrap();

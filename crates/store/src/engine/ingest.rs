@@ -15,6 +15,7 @@ use procession_model::{HostFacts, HostSample, Snapshot, SnapshotId, Timestamp};
 use super::Engine;
 use super::journal::{Record, RowBuilder};
 use super::open_host::{FrameTotals, HostCell, OpenFrame};
+use super::open_names::begun_names;
 use super::segments::Segments;
 use crate::{Append, Appended, Applied, FrameOrigin, HostNumber, Published, StoreError, StreamPosition};
 
@@ -223,6 +224,7 @@ impl<S: Segments> Batch<'_, S> {
             row: 0,
             bytes: accepted.bytes,
             totals: accepted.after.totals,
+            begun: begun_names(&accepted.frame),
         };
         work.stream = position_after(work.stream, accepted.origin, accepted.late);
         if accepted.late {
@@ -272,6 +274,7 @@ impl<S: Segments> Engine<S> {
         host.mark.last_sequence = work.last_sequence;
         host.mark.stream = work.stream;
         host.from_base &= work.frames.is_empty();
+        host.make_room(work.frames.len());
         host.frames.extend(work.frames.into_iter().map(in_row));
         host.late.extend(work.late.into_iter().map(in_row));
         host.state = Some(work.state);

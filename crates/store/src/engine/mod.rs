@@ -17,6 +17,7 @@ mod open_run;
 mod positions;
 mod replay;
 mod retention;
+mod rollups_due;
 mod runs;
 mod samples;
 mod scan;
@@ -66,12 +67,14 @@ pub(crate) struct Engine<S> {
     rows: Mutex<JournalRows>,
     /// Held while sealing, so that one run is not sealed twice.
     sealing: Mutex<()>,
+    rollups_due: Mutex<rollups_due::RollupsDue>,
     open_bytes: Bytes,
     /// Whether some run is far longer than it should be.
     has_long_run: AtomicBool,
     damages: Mutex<Vec<String>>,
     caches: blocks::Caches,
     rollups: crate::rollup::RollupCache,
+    rollup_names: crate::rollup::NamesCache,
 }
 
 impl<S: Segments> Engine<S> {
@@ -85,11 +88,13 @@ impl<S: Segments> Engine<S> {
             published: broadcast::Sender::new(FOLLOW_MAX),
             rows: Mutex::new(replayed.rows),
             sealing: Mutex::default(),
+            rollups_due: Mutex::default(),
             open_bytes: Bytes(AtomicUsize::new(replayed.open_bytes)),
             has_long_run: AtomicBool::new(false),
             damages: Mutex::default(),
             caches: blocks::Caches::default(),
             rollups: crate::rollup::RollupCache::default(),
+            rollup_names: crate::rollup::NamesCache::default(),
         };
         for damage in replayed.damages {
             engine.report(damage);
@@ -107,8 +112,17 @@ impl<S: Segments> Engine<S> {
         &self.rollups
     }
 
+    /// Names of rollups that were read lately.
+    pub(crate) const fn rollup_names(&self) -> &crate::rollup::NamesCache {
+        &self.rollup_names
+    }
+
     fn rows(&self) -> MutexGuard<'_, JournalRows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rollups_due(&self) -> MutexGuard<'_, rollups_due::RollupsDue> {
+        self.rollups_due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a damage, for the log and for `verify`.

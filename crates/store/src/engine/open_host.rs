@@ -7,8 +7,12 @@ use bytes::Bytes;
 use procession_codec::HostState;
 use procession_model::{HostSample, SnapshotId, Timestamp};
 
+use super::open_names::BegunNames;
 use super::segments::HostMark;
 use crate::{HostNumber, HostPoint};
+
+/// Room for so many frames is made at once.
+const FRAMES_STEP: usize = 24;
 
 /// A durable frame that is not sealed.
 #[derive(Clone, Debug)]
@@ -22,6 +26,8 @@ pub(super) struct OpenFrame {
     pub(super) bytes: Bytes,
     /// Known once the host is awake.
     pub(super) totals: FrameTotals,
+    /// Known once the host is awake.
+    pub(super) begun: BegunNames,
 }
 
 /// Sums over the processes of a snapshot.
@@ -129,6 +135,13 @@ impl OpenHost {
     pub(super) fn newest_time(&self) -> Option<Timestamp> {
         let open = self.frames.last().map(|frame| frame.time);
         open.or_else(|| self.state.as_ref().filter(|state| !state.is_empty()).map(|state| state.time()))
+    }
+
+    /// Makes room for so many frames more, and few beyond: of ten thousand hosts the room to spare adds up.
+    pub(super) fn make_room(&mut self, frames: usize) {
+        if self.frames.capacity() - self.frames.len() < frames {
+            self.frames.reserve_exact(frames.max(FRAMES_STEP));
+        }
     }
 
     /// The open frame of exactly this time.

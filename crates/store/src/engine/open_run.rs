@@ -72,31 +72,25 @@ pub(super) fn late_state(frames: &[OpenFrame], sequence: u32) -> Result<Option<H
     Ok(Some(state))
 }
 
-/// A run, sealed, and the state after it.
+/// A run, sealed.
 pub(super) fn seal_run(
     base: &HostState,
     frames: &[OpenFrame],
     dictionary: &Dictionary,
     effort: Effort,
-) -> Result<(Sealed, HostState), StoreError> {
-    let mut end = base.clone();
-    let mut decoded = Vec::with_capacity(frames.len());
-    for open in frames {
-        let frame = decode(&open.bytes)?;
-        apply(&mut end, &frame)?;
-        decoded.push((open.sequence, Arc::new(frame)));
-    }
-    let sealed = seal(base, &decoded, dictionary, effort).map_err(|error| match error {
+) -> Result<Sealed, StoreError> {
+    let decoded = frames.iter().map(|open| Ok((open.sequence, Arc::new(decode(&open.bytes)?))));
+    let decoded = decoded.collect::<Result<Vec<_>, StoreError>>()?;
+    seal(base, &decoded, dictionary, effort).map_err(|error| match error {
         SealError::Apply(_) | SealError::Empty | SealError::Disordered => StoreError::Damaged(error.to_string()),
         SealError::OverLimit(_) | SealError::Compression => StoreError::Failed(Box::new(error)),
-    })?;
-    Ok((sealed, end))
+    })
 }
 
 /// Open frames as a block that nobody keeps.
 pub(super) fn as_block(base: &Base, frames: &[OpenFrame]) -> Result<Block, StoreError> {
     let mut dictionary = Dictionary::new(0);
-    let (sealed, _) = seal_run(&base_state(base)?, frames, &dictionary, Effort::Fast)?;
+    let sealed = seal_run(&base_state(base)?, frames, &dictionary, Effort::Fast)?;
     let damaged = |error: procession_codec::DecodeError| StoreError::Damaged(error.to_string());
     if let Some(segment) = &sealed.segment {
         dictionary.push(segment).map_err(damaged)?;

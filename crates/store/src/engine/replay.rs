@@ -65,6 +65,7 @@ impl Replayed {
             // Copied: a slice would keep the whole row.
             bytes: bytes::Bytes::copy_from_slice(&record.frame),
             totals: FrameTotals::default(),
+            begun: None,
         });
         true
     }

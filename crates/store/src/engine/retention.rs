@@ -3,13 +3,14 @@
 //! It runs while ingest does, so it takes a bounded part of it at a time.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use procession_model::Timestamp;
 
 use super::Engine;
 use super::level::Level;
 use super::segments::{BlockEntry, Sealing, Segments};
-use crate::{Retention, Retired, StoreError};
+use crate::{HostNumber, Retention, Retired, StoreError};
 
 /// Most blocks of one transaction.
 const TRANSACTION_BLOCKS_MAX: usize = 256;
@@ -26,6 +27,7 @@ impl<S: Segments> Engine<S> {
             if blocks.is_empty() {
                 break;
             }
+            self.roll_up_first(&blocks);
             let removed: Vec<i64> = blocks.iter().map(|entry| entry.id).collect();
             self.segments.seal(&Sealing { removed: removed.clone(), ..Sealing::default() })?;
             self.forget_blocks(&removed);
@@ -37,6 +39,16 @@ impl<S: Segments> Engine<S> {
             self.segments.clean_up(&hosts.into_iter().collect::<Vec<_>>())?;
         }
         Ok(retired)
+    }
+
+    /// Rollups may wait for a calm moment, but not until the blocks that they are made of are gone.
+    fn roll_up_first(&self, blocks: &[BlockEntry]) {
+        let raw = blocks.iter().filter(|entry| entry.level == Level::Raw);
+        let hosts: BTreeSet<HostNumber> = raw.map(|entry| entry.host).collect();
+        let _one_at_a_time = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = crate::rollup::after_seal(self, &hosts.into_iter().collect::<Vec<_>>()) {
+            tracing::error!(%error, "rollups could not be made");
+        }
     }
 
     /// Some blocks that have to go.

@@ -14,6 +14,7 @@ use super::Engine;
 use super::level::Level;
 use super::open_host::{Base, HostCell, OpenFrame, OpenHost};
 use super::open_run;
+use super::rollups_due::{Hurry, MANY_HOSTS};
 use super::segments::{BlockEntry, HostMark, NewBlock, Sealing, Segments};
 use crate::{HostNumber, StoreError};
 
@@ -42,13 +43,13 @@ impl Default for SealPolicy {
             samples_max: 1 << 20,
             age_max_ms: 3_600_000,
             silence_ms: 600_000,
-            open_bytes_max: 256 << 20,
+            open_bytes_max: 192 << 20,
         }
     }
 }
 
 /// Most hosts of one transaction: bounds how long ingest waits for it, and what is encoded but not yet kept.
-const TRANSACTION_HOSTS_MAX: usize = 64;
+const TRANSACTION_HOSTS_MAX: usize = 32;
 
 /// What is copied out of a host to be sealed.
 struct Due {
@@ -81,16 +82,28 @@ impl<S: Segments> Engine<S> {
         let _one_at_a_time = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         self.has_long_run.store(false, Ordering::Relaxed);
         let hosts = self.due_hosts(which);
+        let hurry = if hosts.len() < MANY_HOSTS { Hurry::None } else { Hurry::Many };
         for some in hosts.chunks(TRANSACTION_HOSTS_MAX) {
             let due = some.iter().map(|cell| self.take_due(cell)).collect::<Result<Vec<_>, _>>()?;
             let numbers: Vec<HostNumber> = due.iter().map(|due| due.mark.host).collect();
-            self.seal_together(due)?;
-            // Made of what is durable already, so nothing is lost when this fails: the next sealing makes up for it.
-            if let Err(error) = crate::rollup::after_seal(self, &numbers) {
-                tracing::error!(%error, "rollups could not be made");
-            }
+            let effort = if self.is_flooded() { Effort::Fast } else { Effort::for_hosts(hosts.len()) };
+            self.seal_together(due, effort)?;
+            self.rollups_due().add(&numbers);
+            self.roll_up(hurry);
+        }
+        if hosts.is_empty() {
+            self.roll_up(hurry);
         }
         Ok(())
+    }
+
+    /// Makes rollups of some hosts that have blocks without.
+    fn roll_up(&self, hurry: Hurry) {
+        let hosts = self.rollups_due().take(hurry);
+        // Made of what is durable already, so nothing is lost when this fails: the next sealing makes up for it.
+        if let Err(error) = crate::rollup::after_seal(self, &hosts) {
+            tracing::error!(%error, "rollups could not be made");
+        }
     }
 
     /// Whether something should be sealed without waiting for its time.
@@ -164,8 +177,7 @@ impl<S: Segments> Engine<S> {
         Ok(due)
     }
 
-    fn seal_together(&self, due: Vec<Due>) -> Result<(), StoreError> {
-        let effort = if self.is_flooded() { Effort::Fast } else { Effort::Small };
+    fn seal_together(&self, due: Vec<Due>, effort: Effort) -> Result<(), StoreError> {
         let mut sealing = Sealing::default();
         let mut done = Vec::new();
         for due in due {
@@ -281,7 +293,7 @@ impl HostSealing {
         if self.dictionary.is_full() {
             self.dictionary = Dictionary::new(self.dictionary.epoch() + 1);
         }
-        let (sealed, end) = open_run::seal_run(base, frames, &self.dictionary, self.effort)?;
+        let sealed = open_run::seal_run(base, frames, &self.dictionary, self.effort)?;
         if let Some(segment) = &sealed.segment {
             self.dictionary.push(segment).map_err(|error| StoreError::Damaged(error.to_string()))?;
         }
@@ -302,7 +314,7 @@ impl HostSealing {
             segments: self.dictionary.segments(),
         };
         self.blocks.push(NewBlock { entry, head: sealed.head, body: sealed.body, segment: sealed.segment });
-        Ok(end)
+        Ok(sealed.end)
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, broadcast};
 use super::Engine;
 use super::seal::Which;
 use super::segments::Segments;
-use crate::blocking::blocking;
+use crate::blocking::{blocking, in_background};
 use crate::{
     Append, Applied, History, HostNumber, HostPoint, HostSeries, KeptSnapshot, Nearest, Page, Published, Range,
     Retention, Retired, Run, SampleFilter, SampleRow, SnapshotEntry, Stats, StoreError, StreamPosition,
@@ -59,8 +59,8 @@ impl<S: Segments> SegmentStore<S> {
             return;
         }
         let (engine, relieving) = (Arc::clone(&self.engine), Arc::clone(&self.relieving));
-        drop(tokio::task::spawn_blocking(move || {
-            if let Err(error) = engine.seal(Which::Long) {
+        drop(tokio::spawn(async move {
+            if let Err(error) = in_background(move || engine.seal(Which::Long)).await {
                 tracing::error!(%error, "sealing failed; it is tried again");
             }
             relieving.store(false, Ordering::Release);
@@ -165,7 +165,8 @@ impl<S: Segments> History for SegmentStore<S> {
     }
 
     async fn seal(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.query(move |engine| engine.seal(Which::DueBy(now))).await
+        let engine = Arc::clone(&self.engine);
+        in_background(move || engine.seal(Which::DueBy(now))).await
     }
 
     async fn retire(&self, now: Timestamp, retention: Retention) -> Result<Retired, StoreError> {

@@ -89,6 +89,13 @@ impl<S: Segments> HostView<'_, S> {
         let blocks = self.engine.segments.blocks(filter)?;
         let mut parts: Vec<_> =
             blocks.into_iter().filter(|entry| self.has(entry)).map(|entry| self.sealed(entry)).collect();
+        parts.extend(self.open_parts(range));
+        Ok(parts)
+    }
+
+    /// The open stretches that touch a range.
+    pub(crate) fn open_parts(&self, range: Range) -> Vec<Part<'_, S>> {
+        let mut parts = Vec::new();
         let open = [(What::Open, &self.frames, false), (What::OpenLate, &self.late, true)];
         for (what, frames, late) in open {
             let times = || frames.iter().map(|frame| frame.time);
@@ -99,7 +106,12 @@ impl<S: Segments> HostView<'_, S> {
                 parts.push(Part { view: self, what, first_time, last_time, late, frames, opened: OnceLock::new() });
             }
         }
-        Ok(parts)
+        parts
+    }
+
+    /// The last sequence that is in a block of frames that came in their time, or late; 0 if none is.
+    pub(crate) const fn sealed_until(&self, late: bool) -> u32 {
+        if late { self.mark.sealed_late } else { self.mark.sealed }
     }
 
     fn sealed(&self, entry: BlockEntry) -> Part<'_, S> {
@@ -122,7 +134,7 @@ impl<S: Segments> HostView<'_, S> {
 
     /// Whether a block was sealed when this view was taken.
     fn has(&self, entry: &BlockEntry) -> bool {
-        entry.last_sequence <= if entry.late { self.mark.sealed_late } else { self.mark.sealed }
+        entry.last_sequence <= self.sealed_until(entry.late)
     }
 
     /// The state after an open frame; `None` if it is not open.

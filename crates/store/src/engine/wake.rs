@@ -9,6 +9,7 @@ use procession_codec::{FrameKind, HostState, frame};
 
 use super::Engine;
 use super::open_host::{Base, FrameTotals, OpenFrame, OpenHost};
+use super::open_names::begun_names;
 use super::open_run;
 use super::segments::{HostMark, Segments};
 use crate::StoreError;
@@ -106,5 +107,6 @@ fn go_on(state: &mut HostState, open: &mut OpenFrame, last_good: u32) -> bool {
         return false;
     }
     open.totals = FrameTotals::of(state);
+    open.begun = begun_names(&frame);
     true
 }

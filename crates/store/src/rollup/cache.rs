@@ -73,6 +73,22 @@ pub(crate) fn read_steps<S: Segments>(
     encode::decode_steps(&body).map(Arc::new).map(Some).map_err(damaged)
 }
 
+/// A rollup with what these programs and users did alone; `None` once it was deleted. Kept only if all of it is.
+pub(crate) fn read_of<S: Segments>(
+    engine: &Engine<S>,
+    entry: &BlockEntry,
+    wanted: &dyn Fn(&str, Option<&str>) -> bool,
+) -> Result<Option<Arc<Rollup>>, StoreError> {
+    if let Some(found) = engine.rollups().0.get(&entry.id) {
+        return Ok(Some(found));
+    }
+    let Some(body) = engine.segments().block_body(entry.id)? else {
+        return Ok(None);
+    };
+    let damaged = |error| StoreError::Damaged(format!("host {}: rollup {}: {error}", entry.host, entry.id));
+    encode::decode_of(&body, wanted).map(Arc::new).map(Some).map_err(damaged)
+}
+
 /// Reads every rollup; what is damaged, in words.
 pub(crate) fn damages<S: Segments>(engine: &Engine<S>) -> Result<Vec<String>, StoreError> {
     let mut damages = Vec::new();

@@ -28,8 +28,9 @@ const fn steps_full(level: Level) -> usize {
     }
 }
 
-/// Brings the rollups of hosts up to their blocks. Called by whoever seals, one at a time.
+/// Brings the rollups of hosts up to their blocks, in one transaction. Called by whoever seals, one at a time.
 pub(crate) fn after_seal<S: Segments>(engine: &Engine<S>, hosts: &[HostNumber]) -> Result<(), StoreError> {
+    let mut together = Sealing::default();
     for host in hosts {
         let of = |level| engine.segments().blocks(BlockFilter { host: Some(*host), level, range: Range::default() });
         let raw = of(Level::Raw)?;
@@ -41,24 +42,31 @@ pub(crate) fn after_seal<S: Segments>(engine: &Engine<S>, hosts: &[HostNumber]) 
                     entries.sort_unstable_by_key(|entry| entry.last_sequence);
                     entries
                 };
-                catch_up(engine, level, &of_kind(&raw), of_kind(&rolled).pop())?;
+                let last = catch_up(engine, level, &of_kind(&raw), of_kind(&rolled).pop())?;
+                together.blocks.extend(last.blocks);
+                together.removed.extend(last.removed);
             }
         }
+    }
+    if !together.blocks.is_empty() || !together.removed.is_empty() {
+        keep(engine, &together)?;
     }
     Ok(())
 }
 
-/// Goes on from the newest rollup of a kind with the blocks after it. `raw` has them by their sequences.
+/// Goes on from the newest rollup of a kind with the blocks after it. `raw` has them by their sequences. What is to be kept last
+/// is returned; what had to be kept before it, because there are many blocks, is kept.
 fn catch_up<S: Segments>(
     engine: &Engine<S>,
     level: Level,
     raw: &[BlockEntry],
     mut newest: Option<BlockEntry>,
-) -> Result<(), StoreError> {
+) -> Result<Sealing, StoreError> {
     let covered = newest.map_or(0, |entry| entry.last_sequence);
     let first = raw.partition_point(|entry| entry.last_sequence <= covered);
     let mut previous = first.checked_sub(1).map(|index| raw[index]);
-    for some in raw[first..].chunks(BLOCKS_MAX) {
+    let mut chunks = raw[first..].chunks(BLOCKS_MAX).peekable();
+    while let Some(some) = chunks.next() {
         let mut making = Making { level, draft: None, sealing: Sealing::default() };
         making.go_on_with(engine, newest)?;
         for entry in some {
@@ -66,17 +74,20 @@ fn catch_up<S: Segments>(
             previous = Some(*entry);
         }
         making.finish();
-        let ids = engine.segments().seal(&making.sealing)?;
-        newest = making
-            .sealing
-            .blocks
-            .last()
-            .map(|block| block.entry)
-            .zip(ids.last())
-            .map(|(entry, id)| BlockEntry { id: *id, ..entry });
-        engine.rollups().forget(&making.sealing.removed);
+        if chunks.peek().is_none() {
+            return Ok(making.sealing);
+        }
+        newest = keep(engine, &making.sealing)?;
     }
-    Ok(())
+    Ok(Sealing::default())
+}
+
+/// Keeps rollups; returns the last one.
+fn keep<S: Segments>(engine: &Engine<S>, sealing: &Sealing) -> Result<Option<BlockEntry>, StoreError> {
+    let ids = engine.segments().seal(sealing)?;
+    engine.rollups().forget(&sealing.removed);
+    let last = sealing.blocks.last().map(|block| block.entry).zip(ids.last());
+    Ok(last.map(|(entry, id)| BlockEntry { id: *id, ..entry }))
 }
 
 struct Making {

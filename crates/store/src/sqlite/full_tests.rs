@@ -26,6 +26,7 @@ fn set_pages_max(store: &SqliteStore, pages: u32) {
     database.writer().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
 }
 
+/// Row 6, short: SQLite may not let its file grow. `cargo xtask soak --only disk` fills a real file system.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_said_so_loses_nothing_and_is_over_once_there_is_space() {
     let directory = tempfile::tempdir().unwrap();

@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod host_over_time;
+mod hostile;
+mod kept;
 mod made;
+mod moments;
 mod oracle;
 mod over_time;
 mod ranking;

@@ -14,6 +14,11 @@ fn recipe(seed: u64, snapshots: usize, interval_ms: i64) -> Recipe {
     Recipe { seed, snapshots, interval_ms, is_measured: true, has_starts: true, late_one_in: 0 }
 }
 
+/// The same history with and without snapshots that come late.
+fn recipes(seed: u64) -> [Recipe; 2] {
+    [0, 9].map(|late_one_in| Recipe { late_one_in, ..recipe(seed, 160, 5_000) })
+}
+
 /// What a program did in each step.
 fn expected(snapshots: &[Weighed], all: &[Ran], name: &str, step_ms: i64) -> Vec<SeriesPoint> {
     let key = |time: Timestamp| if step_ms == 0 { time.as_ms() } else { time.as_ms().div_euclid(step_ms) };
@@ -62,16 +67,18 @@ fn expected(snapshots: &[Weighed], all: &[Ran], name: &str, step_ms: i64) -> Vec
 
 #[tokio::test]
 async fn a_program_over_time() {
-    let world = World::new(recipe(30, 160, 5_000), 37).await;
-    let range = after_begin(60_000, 700_000);
-    let snapshots = world.within(range);
-    let all = oracle::ran(&snapshots);
-    let of = Of::Program("nginx".to_owned());
-    for (points, is_every) in [(1_000, true), (40, false)] {
-        let series = world.store.series(Some(world.host), &of, range, points).await.unwrap();
-        assert_eq!((series.step_ms == 0, series.rollup_ms), (is_every, 0));
-        assert!(series.points.len() <= points);
-        assert_eq!(series.points, expected(&snapshots, &all, "nginx", i64::try_from(series.step_ms).unwrap()));
+    for recipe in recipes(30) {
+        let world = World::new(recipe, 37).await;
+        let range = after_begin(60_000, 700_000);
+        let snapshots = world.within(range);
+        let all = oracle::ran(&snapshots);
+        let of = Of::Program("nginx".to_owned());
+        for (points, is_every) in [(1_000, true), (40, false)] {
+            let series = world.store.series(Some(world.host), &of, range, points).await.unwrap();
+            assert_eq!((series.step_ms == 0, series.rollup_ms), (is_every, 0));
+            assert!(series.points.len() <= points);
+            assert_eq!(series.points, expected(&snapshots, &all, "nginx", i64::try_from(series.step_ms).unwrap()));
+        }
     }
 }
 
@@ -101,7 +108,12 @@ async fn a_program_over_time_from_rollups() {
 
 #[tokio::test]
 async fn a_process_over_its_life() {
-    let world = World::new(recipe(32, 160, 5_000), 37).await;
+    for recipe in recipes(32) {
+        check_lives(&World::new(recipe, 37).await).await;
+    }
+}
+
+async fn check_lives(world: &World) {
     let all = oracle::ran(&world.snapshots);
     for ran in all.iter().filter(|ran| !ran.is_brief && ran.samples.len() > 3).take(20) {
         let series = world.store.process_series(world.host, ran.identity, Range::default(), 1_000).await.unwrap();
@@ -118,7 +130,12 @@ async fn a_process_over_its_life() {
 
 #[tokio::test]
 async fn runs_of_a_program() {
-    let world = World::new(recipe(33, 160, 5_000), 37).await;
+    for recipe in recipes(33) {
+        check_runs(&World::new(recipe, 37).await).await;
+    }
+}
+
+async fn check_runs(world: &World) {
     let all = oracle::ran(&world.snapshots);
     let named = |ran: &&Ran| {
         if ran.is_brief { *ran.name == *"sh" } else { ran.samples.iter().any(|sample| *sample.name == *"sh") }
@@ -134,11 +151,22 @@ async fn runs_of_a_program() {
     let first = answer.runs.iter().map(|run| run.run.started).min().unwrap();
     let last = answer.runs.iter().map(|run| run.run.ended).max().unwrap();
     assert_eq!(answer.hosts[0].covered_ms + gaps.unsigned_abs(), last.since_ms(first).unsigned_abs());
+    // What began before the range counts from there on.
+    let range = after_begin(200_000, 400_000);
+    let inside = &world.store.program_runs(Some(world.host), "sh", range, 0, 10_000).await.unwrap().hosts[0];
+    let gaps: i64 = inside.gaps.iter().map(|gap| gap.until.since_ms(gap.from)).sum();
+    assert!(inside.covered_ms + gaps.unsigned_abs() <= 200_000 && inside.covered_ms > 0, "{inside:?}");
+    assert!(inside.process_ms >= inside.covered_ms && inside.process_ms <= 200_000 * inside.runs, "{inside:?}");
 }
 
 #[tokio::test]
 async fn hosts_that_ever_ran_a_name() {
-    let world = World::new(recipe(34, 160, 5_000), 37).await;
+    for recipe in recipes(34).into_iter().chain([recipe(35, 700, 20_000)]) {
+        check_hosts_with(&World::new(recipe, 37).await).await;
+    }
+}
+
+async fn check_hosts_with(world: &World) {
     for name in ["ld", "sh", "nobody"] {
         let told = world.snapshots.iter().filter(|one| {
             let mut names = one.snapshot.processes.iter().map(|process| &process.description.name);
