@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use procession_model::{Description, Ended, Metric, Sample};
 
-use super::{ApplyError, HostState, Slot, strings_bytes};
+use super::{ApplyError, HostState, Slot, intern, strings_bytes};
 use crate::{Began, Frame, FrameKind, MetricChanges};
 
 impl HostState {
@@ -37,6 +37,9 @@ impl HostState {
                 self.ended.push(Ended { description, end: *end });
             }
         }
+        if frame.kind == FrameKind::Key {
+            self.make_room(frame);
+        }
         for began in &frame.began {
             self.begin(began);
         }
@@ -56,6 +59,13 @@ impl HostState {
         self.memory_sum = 0;
     }
 
+    /// Exactly what a keyframe takes: most hosts never have many more processes.
+    fn make_room(&mut self, key: &Frame) {
+        let slots = key.began.last().map_or(0, |last| last.slot as usize + 1);
+        self.slots.reserve_exact(slots);
+        self.slot_of_pid.reserve(key.began.len());
+    }
+
     fn release(&mut self, slot: u32) -> Option<Arc<Description>> {
         let slot = self.slots.get_mut(slot as usize)?;
         let Slot { description, sample } = std::mem::take(slot);
@@ -72,7 +82,7 @@ impl HostState {
         if index >= self.slots.len() {
             self.slots.resize_with(index + 1, Slot::default);
         }
-        let description = self.strings.description(&began.description);
+        let description = intern::shared(&began.description);
         self.strings_bytes += strings_bytes(&description);
         let pid = description.identity.pid;
         match self.slots[index].description.replace(description) {

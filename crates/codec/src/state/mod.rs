@@ -18,8 +18,6 @@ mod apply;
 mod check;
 mod intern;
 
-use intern::Interner;
-
 /// Why a frame does not fit a state. The state is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
@@ -58,7 +56,6 @@ pub struct HostState {
     losses: Vec<Loss>,
     slots: Vec<Slot>,
     slot_of_pid: HashMap<u32, u32, RandomState>,
-    strings: Interner,
     strings_bytes: usize,
     // Wide, because anyone may send values near 2^64 and a sum that goes up and down again has to come back exactly.
     cpu_sum: u128,
