@@ -26,6 +26,9 @@ const HELLO_MAX: Duration = Duration::from_secs(20);
 /// How long an agent waits after a server that is busy, in milliseconds.
 const BUSY_RETRY_MS: u64 = 2_000;
 
+/// How long an agent waits whose name another one has, in milliseconds.
+const TAKEN_RETRY_MS: u64 = 15_000;
+
 /// What an agent may do, and until when.
 pub(crate) struct AgentAccess {
     pub(crate) scope: HostScope,
@@ -79,6 +82,17 @@ fn failed(error: &StoreError) -> End {
     busy("The server could not read its store. Its log says more.")
 }
 
+/// Cloned machines share a name, and each would go on from what the other sent.
+fn name_taken(hello: &Hello) -> End {
+    tracing::warn!(hostname = ?hello.hostname, agent_id = ?hello.agent_id, "two agents have the same host name; the second waits");
+    let message = format!(
+        "Another agent is connected as {:?}. If this machine is a clone, give it a name of its own (--hostname) and remove \
+         its copy of the agent's folder; if the agent was installed anew, it is taken once the old connection has ended.",
+        hello.hostname
+    );
+    refused(RefusalReason::Busy, &message, Some(TAKEN_RETRY_MS))
+}
+
 /// From hello to welcome.
 async fn begin(
     app: &Arc<App>,
@@ -88,6 +102,7 @@ async fn begin(
     let hello = receive_hello(link).await?;
     let stream = check_hello(&hello, &access.scope)?;
     let host = app.hosts.number_or_new(&hello.hostname).await.map_err(|error| failed(&error))?;
+    let connected = app.hub.fleet.connected(host, &hello.agent_id).ok_or_else(|| name_taken(&hello))?;
     let position = app.history.stream_position(host).await.map_err(|error| failed(&error))?;
     let (last_sequence, resume) = resume_from(position, stream, hello.first_sequence);
     let welcome = Welcome {
@@ -112,7 +127,7 @@ async fn begin(
         acknowledged: last_sequence,
         outcomes,
         received,
-        _connected: app.hub.fleet.connected(host),
+        _connected: connected,
     })
 }
 

@@ -20,6 +20,8 @@ use crate::socket::Upgrade;
 
 /// Messages that may wait between the socket and the session, each way.
 const LINK_MESSAGES: usize = 16;
+/// Bytes read at a time: an ordinary frame is shorter, and there may be ten thousand agents.
+const READ_BUFFER_BYTES: usize = 1_024;
 /// How often a silent agent is asked for a sign of life.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long an agent may be silent altogether.
@@ -36,6 +38,7 @@ pub(crate) async fn agent(
     let place = Arc::clone(&app.agent_sockets).try_acquire_owned().map_err(|_| ApiError::overloaded())?;
     let access = AgentAccess { scope: uploader.scope, watch: app.access.watch(&uploader.credential) };
     let tasks = app.tasks.clone();
+    let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES);
     let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
     Ok(upgrade.on_upgrade(move |socket| {
         tasks.track_future(async move {

@@ -1,7 +1,7 @@
 //! Hosts by name, without a look into the store for each request.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use procession_store::{Catalog, Host, HostNumber, StoreError};
 
@@ -11,6 +11,10 @@ use crate::time_text;
 pub(crate) struct HostDirectory {
     catalog: Arc<dyn Catalog>,
     known: RwLock<Known>,
+    /// Names of new hosts that are waited for. As many as there are connections at most.
+    wanted: Mutex<BTreeSet<String>>,
+    /// Who has it makes new hosts.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -34,7 +38,7 @@ impl HostDirectory {
         for host in catalog.hosts().await? {
             known.insert(&host);
         }
-        Ok(Self { catalog, known: RwLock::new(known) })
+        Ok(Self { catalog, known: RwLock::new(known), wanted: Mutex::default(), turn: tokio::sync::Mutex::default() })
     }
 
     /// The number of a host that has sent something.
@@ -47,14 +51,28 @@ impl HostDirectory {
         self.read().by_number.get(&number).cloned()
     }
 
-    /// The number of a host, which is made if there is none.
+    /// The number of a host, which is made if there is none. Thousands may be new at once, so whoever has the turn makes those
+    /// of all who wait, in one durable step.
     pub(crate) async fn number_or_new(&self, name: &str) -> Result<HostNumber, StoreError> {
         if let Some(number) = self.number(name) {
             return Ok(number);
         }
-        let host = self.catalog.host_named(name, time_text::now()).await?;
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(&host);
-        Ok(host.number)
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        let _turn = self.turn.lock().await;
+        if let Some(number) = self.number(name) {
+            return Ok(number);
+        }
+        for host in self.catalog.hosts_named(self.take_wanted(name), time_text::now()).await? {
+            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(&host);
+        }
+        self.number(name).ok_or_else(|| StoreError::Failed("the store made a host of another name".into()))
+    }
+
+    /// The names that are waited for, and this one, which someone may have taken who then failed.
+    fn take_wanted(&self, name: &str) -> Vec<String> {
+        let mut names = std::mem::take(&mut *self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
+        names.insert(name.to_owned());
+        names.into_iter().collect()
     }
 
     /// All hosts by number.

@@ -32,6 +32,8 @@ use crate::{router, tls};
 const BACKLOG: u32 = 4_096;
 /// Messages that may wait between the server and an agent in the same process, each way.
 const LOCAL_LINK_MESSAGES: usize = 64;
+/// How long a start waits for the newest sums of the hosts.
+const LOOK_UP_MAX: Duration = Duration::from_secs(1);
 /// How often blocks that are due are sealed.
 const SEAL_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -90,8 +92,9 @@ impl Server {
         let (listener, address) = bound.map_err(|source| ServeError::Bind { address: config.listen, source })?;
         let metrics = Arc::new(Metrics::new());
         let hosts = Arc::new(HostDirectory::load(Arc::clone(&catalog)).await?);
-        let fleet = Arc::new(Fleet::load(Arc::clone(&hosts), &*history).await?);
+        let fleet = Arc::new(Fleet::new(Arc::clone(&hosts)));
         let shutdown = CancellationToken::new();
+        look_up(Arc::clone(&fleet), Arc::clone(&history), shutdown.clone()).await?;
         let parts = HubParts {
             history: Arc::clone(&history),
             hosts: Arc::clone(&hosts),
@@ -163,6 +166,25 @@ impl Server {
         history.close().await?;
         Ok(())
     }
+}
+
+/// Looks up the newest sums of all hosts: before the server starts if that is soon done, else while it runs.
+async fn look_up(fleet: Arc<Fleet>, history: Arc<dyn History>, shutdown: CancellationToken) -> Result<(), StoreError> {
+    let mut looking = tokio::spawn(async move {
+        tokio::select! {
+            looked = fleet.look_up(&*history) => looked,
+            () = shutdown.cancelled() => Ok(()),
+        }
+    });
+    if let Ok(looked) = tokio::time::timeout(LOOK_UP_MAX, &mut looking).await {
+        return looked.unwrap_or_else(|error| Err(StoreError::Failed(Box::new(error))));
+    }
+    tokio::spawn(async move {
+        if let Ok(Err(error)) = looking.await {
+            tracing::error!(cause = ?error.to_string(), "not all hosts could be looked up");
+        }
+    });
+    Ok(())
 }
 
 /// Everything that was queued is written before the history closes.

@@ -98,6 +98,8 @@ struct HostLive {
     facts: Option<Arc<HostFacts>>,
     received: Option<Timestamp>,
     connections: u32,
+    /// Of whoever is or was connected last.
+    agent_id: Option<Arc<str>>,
     /// Changed since it was last told.
     changed: bool,
     told_status: Option<Status>,
@@ -110,18 +112,28 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// The hosts as the history has them.
-    pub(crate) async fn load(directory: Arc<HostDirectory>, history: &dyn History) -> Result<Self, StoreError> {
+    /// The hosts of the directory, of which nothing is known yet.
+    pub(crate) fn new(directory: Arc<HostDirectory>) -> Self {
         let fleet = Self { hosts: RwLock::default(), directory };
         for (number, _) in fleet.directory.all() {
+            fleet.update(number, |_| {});
+        }
+        fleet
+    }
+
+    /// Looks up the newest sums of all hosts. A host with a long journal takes its time, so the server takes frames meanwhile;
+    /// what came in is newer.
+    pub(crate) async fn look_up(&self, history: &dyn History) -> Result<(), StoreError> {
+        for (number, _) in self.directory.all() {
             let point = history.newest_points(number, procession_store::Range::default(), 1).await?.pop();
             let facts = history.facts(number).await?;
-            fleet.update(number, |host| {
-                host.point = point;
-                host.facts = facts;
+            self.update(number, |host| {
+                if host.point.is_none() {
+                    (host.point, host.facts) = (point, facts);
+                }
             });
         }
-        Ok(fleet)
+        Ok(())
     }
 
     /// Takes over what was stored.
@@ -135,10 +147,21 @@ impl Fleet {
         });
     }
 
-    /// Notes that an agent of a host is connected, until the guard is dropped.
-    pub(crate) fn connected(self: &Arc<Self>, number: HostNumber) -> ConnectedGuard {
-        self.update(number, |host| host.connections += 1);
-        ConnectedGuard { fleet: Arc::clone(self), number }
+    /// Notes that an agent of a host is connected, until the guard is dropped. `None` if another agent is: two machines that
+    /// were cloned, or named alike, must not become one history. An agent without an id is taken for any.
+    pub(crate) fn connected(self: &Arc<Self>, number: HostNumber, agent_id: &str) -> Option<ConnectedGuard> {
+        let mut is_taken = false;
+        self.update(number, |host| {
+            let is_other = |known: &Arc<str>| !agent_id.is_empty() && **known != *agent_id;
+            is_taken = host.connections > 0 && host.agent_id.as_ref().is_some_and(is_other);
+            if !is_taken {
+                host.connections += 1;
+                if !agent_id.is_empty() {
+                    host.agent_id = Some(agent_id.into());
+                }
+            }
+        });
+        (!is_taken).then(|| ConnectedGuard { fleet: Arc::clone(self), number })
     }
 
     /// Hosts from a number on, at most `limit`, and the number to go on from.

@@ -96,6 +96,26 @@ impl Agent {
 }
 
 #[tokio::test]
+async fn of_two_agents_with_one_name_the_second_waits_until_the_first_has_left() {
+    let server = TestServer::start().await;
+    let of = |agent_id: &str| Hello { agent_id: agent_id.into(), ..hello("clone") };
+    let mut first = Agent::connect(&server).await;
+    assert!(matches!(first.say_hello(of("one")).await, FromServer::Welcome(_)));
+    let FromServer::Refusal(refusal) = Agent::connect(&server).await.say_hello(of("two")).await else {
+        panic!("two histories become one")
+    };
+    assert_eq!(refusal.reason, RefusalReason::Busy);
+    assert!(refusal.message.contains("clone") && refusal.retry_after_ms.is_some(), "{refusal:?}");
+    // The same agent comes back before the server has noticed that it left.
+    assert!(matches!(Agent::connect(&server).await.say_hello(of("one")).await, FromServer::Welcome(_)));
+    drop(first);
+    while server.get_json("/api/hosts/").await[0]["connected"] == true {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(Agent::connect(&server).await.say_hello(of("two")).await, FromServer::Welcome(_)));
+}
+
+#[tokio::test]
 async fn frames_are_acknowledged_and_there() {
     let server = TestServer::start().await;
     let mut agent = Agent::connect(&server).await;
