@@ -20,6 +20,13 @@ pub(crate) struct Options {
 
 const SOAKS: &[Step] = &[
     Step { name: "kill", about: "1,000 times kill -9 in mid-ingest: nothing acknowledged is lost", run: kill },
+    Step { name: "disk", about: "the server's disk fills and is emptied again (mounts a small one)", run: disk },
+    Step { name: "backup", about: "100 backups in mid-ingest: each restores and verifies", run: backup },
+    Step {
+        name: "network",
+        about: "10,000 networks that split and heal, and as many lost acknowledgements",
+        run: network,
+    },
     Step { name: "contract", about: "schemathesis with 500 made-up requests an operation", run: contract },
     Step { name: "fuzz", about: "each fuzz target for a minute (needs cargo-fuzz)", run: fuzz },
 ];
@@ -42,6 +49,24 @@ pub(crate) fn soak(options: &Options) -> Result<ExitCode> {
 fn kill() -> Result<()> {
     let mut command = cargo(&["test", "--locked", "--package", "procession", "--test", "binary", "killed::"]);
     command.env("PROCESSION_TEST_KILLS", "1000");
+    run(command)
+}
+
+fn disk() -> Result<()> {
+    let test = ["test", "--locked", "--package", "procession", "--test", "binary", "small_disk::", "--", "--ignored"];
+    run(cargo(&test))
+}
+
+fn backup() -> Result<()> {
+    let mut command =
+        cargo(&["test", "--locked", "--package", "procession", "--test", "binary", "backups_in_mid_ingest"]);
+    command.env("PROCESSION_TEST_BACKUPS", "100");
+    run(command)
+}
+
+fn network() -> Result<()> {
+    let mut command = cargo(&["test", "--locked", "--package", "procession-agent", "--test", "agent", "faults::"]);
+    command.env("PROCESSION_TEST_SEEDS", "10000");
     run(command)
 }
 

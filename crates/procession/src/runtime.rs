@@ -12,8 +12,8 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 }
 
 /// Asks for as many open files as the system allows: a connection is one. The usual soft limit of 1,024 is far below the
-/// hard one, and nothing here uses `select(2)`, for whose sake it is low.
-pub(crate) fn raise_open_files() {
+/// hard one, and nothing here uses `select(2)`, for whose sake it is low. Returns how many there may be; `None` for no limit.
+pub(crate) fn raise_open_files() -> Option<u64> {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, getrlimit, setrlimit};
@@ -22,7 +22,10 @@ pub(crate) fn raise_open_files() {
         if let Err(error) = setrlimit(Resource::Nofile, limit) {
             tracing::warn!(%error, "the limit of open files stays as it is");
         }
+        getrlimit(Resource::Nofile).current
     }
+    #[cfg(not(unix))]
+    None
 }
 
 /// Waits for a request to end: Ctrl-C, or on Unix SIGTERM.

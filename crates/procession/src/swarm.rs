@@ -2,7 +2,8 @@
 //!
 //! A task a host, all on one runtime. What is sent is made beforehand (see `pattern`), so that most of the CPU is left to
 //! the server. The time to acknowledgement counts from when a frame was *due*: a server that makes the swarm wait is not
-//! flattered by frames that were never sent.
+//! flattered by frames that were never sent. Opening thousands of connections is not what a server does all day, so they are
+//! opened over a time of their own, and what was due in it is told apart.
 
 mod figures;
 mod frames;
@@ -23,7 +24,7 @@ use tokio::time::Instant;
 use crate::failure::Failure;
 use crate::moment;
 use crate::runtime::{block_on, raise_open_files};
-use figures::Figures;
+use figures::{Figures, Plan};
 use machine::MachineConfig;
 use pattern::Pattern;
 use target::Target;
@@ -32,8 +33,10 @@ use target::Target;
 const PATTERNS_MAX: u32 = 16;
 /// How long a server may take to acknowledge what is still under way at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
-/// New connections a second, so that a start of thousands is no attack.
-const CONNECTIONS_PER_SECOND: u32 = 2_000;
+/// New connections a second if nothing is said: a fleet that is rolled out or comes back, no attack.
+const CONNECTIONS_PER_SECOND: u32 = 500;
+/// Open files that a swarm has besides its connections, and some to spare.
+const OTHER_FILES: u64 = 64;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -52,9 +55,12 @@ pub(crate) struct Options {
     /// Time between two snapshots of a host; 0s: the next one as soon as the last is acknowledged
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = moment::duration)]
     interval: Duration,
-    /// How long
+    /// How long all hosts are connected
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = moment::duration)]
     duration: Duration,
+    /// Over how long connections are opened before that [default: 500 a second]
+    #[arg(long, value_name = "TIME", value_parser = moment::duration)]
+    ramp_up: Option<Duration>,
     /// What to send
     #[arg(long, value_enum, default_value = "frames")]
     format: Format,
@@ -93,7 +99,7 @@ struct SimulatedHost {
 
 /// Simulates and prints one line of figures.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    raise_open_files();
+    check_open_files(options.hosts, raise_open_files())?;
     let target = Target::new(&options.server, &options.key).map_err(Failure::usage)?;
     let figures = block_on(simulate(options, target))?;
     writeln!(std::io::stdout(), "{}", figures.line())?;
@@ -106,16 +112,37 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
+fn check_open_files(hosts: u32, limit: Option<u64>) -> Result<(), Failure> {
+    match limit {
+        Some(limit) if u64::from(hosts) + OTHER_FILES > limit => {
+            Err(Failure::usage(format!("{hosts} hosts need a connection each, and only {limit} files may be open"))
+                .hint(
+                    "raise the hard limit (ulimit -Hn, LimitNOFILE=), or run several swarms with a --host-prefix each",
+                ))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn simulate(options: &Options, target: Target) -> Result<Arc<Figures>, Failure> {
     let patterns = patterns(options)?;
-    let (target, figures) = (Arc::new(target), Arc::new(Figures::new()));
     let begin = Instant::now();
-    let ramp = Duration::from_secs_f64(f64::from(options.hosts) / f64::from(CONNECTIONS_PER_SECOND));
+    let usual = || Duration::from_secs_f64(f64::from(options.hosts) / f64::from(CONNECTIONS_PER_SECOND));
+    // Never all at the same moment of the interval: real agents are not.
+    let ramp = options.ramp_up.unwrap_or_else(usual).max(options.interval);
     let end = begin + ramp + options.duration;
+    let plan = Plan {
+        hosts: options.hosts,
+        processes: options.processes,
+        ramp_up: ramp,
+        steady: options.duration,
+        steady_from: begin + ramp,
+    };
+    let (target, figures) = (Arc::new(target), Arc::new(Figures::new(plan)));
     let pace = Pace { interval: options.interval, end, last_answers: end + LAST_ANSWERS };
     let mut hosts = JoinSet::new();
     for number in 0..options.hosts {
-        let spread = options.interval.max(ramp).mul_f64(f64::from(number) / f64::from(options.hosts));
+        let spread = ramp.mul_f64(f64::from(number) / f64::from(options.hosts));
         let host = SimulatedHost {
             name: format!("{}{number:05}", options.host_prefix),
             number,

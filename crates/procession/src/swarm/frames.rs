@@ -139,7 +139,7 @@ impl Sender<'_> {
                 while let Some((first, due)) = self.waiting.front().copied()
                     && first <= sequence
                 {
-                    figures.acknowledged_after(due.elapsed());
+                    figures.acknowledged_since(due);
                     self.waiting.pop_front();
                 }
             }

@@ -40,7 +40,7 @@ async fn session(host: &SimulatedHost, pace: Pace, target: &Target, figures: &Fi
         figures.sent();
         let sent = upload(&mut requests, target, body.at(last_time));
         match timeout_at(pace.last_answers, sent).await.context("the last answer did not come")? {
-            Ok(()) => figures.acknowledged_after(due.elapsed()),
+            Ok(()) => figures.acknowledged_since(due),
             Err(error) => {
                 figures.refused(format!("{error:#}"));
                 if requests.is_closed() {

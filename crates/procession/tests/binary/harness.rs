@@ -91,8 +91,12 @@ impl Server {
     /// A server on a free port.
     pub(crate) fn start_with(data: &Data, more: &[&str]) -> Self {
         let arguments = [&["serve", "--data", data.str(), "--listen", "127.0.0.1:0", "--log", "warn"], more].concat();
-        let mut child =
-            procession(&arguments).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the server starts");
+        Self::of(&mut procession(&arguments))
+    }
+
+    /// A server that a command becomes.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the server starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let mut greeting = String::new();
         // The last line of the greeting; the pipe closes before it where the start fails.

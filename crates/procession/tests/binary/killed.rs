@@ -45,6 +45,7 @@ impl Oracle {
     }
 }
 
+/// Row 1, with uploads: `cargo xtask soak --only kill` kills it a thousand times.
 #[test]
 fn nothing_acknowledged_is_lost_by_kill_9() {
     let data = Data::new();
@@ -108,7 +109,7 @@ fn time(second: u64) -> String {
     format!("2026-03-{:02}T{hours:02}:{minutes:02}:{seconds:02}Z", second / 86_400 + 1)
 }
 
-/// Frames of many agents, each a change against the one before it: what was acknowledged is there after the kill, and no
+/// Row 1, with frames of many agents, each a change against the one before it: what was acknowledged is there after the kill, and no
 /// more than was sent.
 #[test]
 fn acknowledged_frames_survive_kill_9() {

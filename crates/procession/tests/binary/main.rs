@@ -16,4 +16,7 @@ mod process_monitor;
 mod published;
 mod second_machine;
 mod shutdown;
+#[cfg(target_os = "linux")]
+mod small_disk;
+mod store_in_use;
 mod tls;
