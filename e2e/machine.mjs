@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { binary } from './harness.mjs';
 
 const script = join(dirname(fileURLToPath(import.meta.url)), 'machine.sh');
-const NAMESPACES = ['--pid', '--fork', '--kill-child', '--mount', '--uts', '--mount-proc'];
+const NAMESPACES = ['--pid', '--fork', '--kill-child', '--mount', '--uts', '--cgroup', '--mount-proc'];
 export const NAME = 'shop-1';
 
 /** The machine's page and how to sign in to it, or null where such a machine cannot be made. */

@@ -12,7 +12,7 @@ const QUALITY = 72;
 const only = process.argv.slice(2);
 const STEP_MS = 20_000;
 /** How long the real machine works before its picture is taken. */
-const MACHINE_MS = 310_000;
+const MACHINE_MS = 200_000;
 const SPARKS_MS = 22_000;
 
 /** One upload body of a made-up host. @param {World} world @param {number} ms */
@@ -109,12 +109,13 @@ async function readme(real) {
   const page = await context.newPage();
   await page.goto(real.link);
   await page.waitForTimeout(Math.max(0, real.started + MACHINE_MS - Date.now()));
-  await page.goto(`${real.url}/host?${new URLSearchParams({ name: NAME, range: '5m' })}`);
+  await page.goto(`${real.url}/host?${new URLSearchParams({ name: NAME, range: '3m' })}`);
   await page.locator('.plot canvas').first().waitFor();
   // The sparklines fill with the samples that come.
   await page.waitForTimeout(SPARKS_MS);
   const busy = page.locator('.row:not([hidden])', { has: page.locator('.label', { hasText: /^postgres/ }) });
   await busy.nth(3).click();
+  await page.mouse.move(5, 5);
   await page.locator('.pane .life canvas').first().waitFor();
   await page.waitForTimeout(2500);
   const session = await context.newCDPSession(page);

@@ -91,6 +91,6 @@ const to = (host, one, at) => html`<a href=${link('/host', [['name', host], ['at
 
 /** @param {string} title @param {any[]} rows @param {string} host @param {number} at @param {string} sign */
 function list(title, rows, host, at, sign) {
-  return html`<h2>${title} (${rows.length})</h2>${rows.length ? html`<table class="table listed"><thead><tr><td></td><th>Process</th><th class="end">PID</th><th>User</th><th class="end">CPU %</th><th class="end">Memory</th><th class="wide">Command</th></tr></thead>
-    <tbody>${rows.slice(0, LIMIT).map((one) => html`<tr><td class="sign">${sign}</td><td>${to(host, one, at)}</td><td class="end">${one.pid}</td><td>${visible(one.user, 40)}</td><td class="end">${percent(one.cpu)}</td><td class="end">${bytes(one.memory)}</td><td class="quiet wide">${visible(one.command_line, 140)}</td></tr>`)}</tbody></table>` : html`<p class="quiet">nothing</p>`}`;
+  return html`<h2>${title} (${rows.length})</h2>${rows.length ? html`<table class="table listed"><thead><tr><td></td><th>Process</th><th class="end">PID</th><th class="wide">User</th><th class="end">CPU %</th><th class="end">Memory</th><th class="wide">Command</th></tr></thead>
+    <tbody>${rows.slice(0, LIMIT).map((one) => html`<tr><td class="sign">${sign}</td><td>${to(host, one, at)}</td><td class="end">${one.pid}</td><td class="wide">${visible(one.user, 40)}</td><td class="end">${percent(one.cpu)}</td><td class="end">${bytes(one.memory)}</td><td class="quiet wide">${visible(one.command_line, 140)}</td></tr>`)}</tbody></table>` : html`<p class="quiet">nothing</p>`}`;
 }

@@ -39,6 +39,11 @@ test('who is not signed in is told how to, and the link works once', async () =>
 test('with no host the page gives the command, with a fresh key that works, and the host appears by itself', async () => {
   const { context, page, trouble } = await signedIn(browser, server);
   await page.getByText('No host yet').waitFor();
+  await page.setViewportSize({ width: 360, height: 740 });
+  const sides = () => page.locator('.empty').evaluate((box) => [Math.round(box.getBoundingClientRect().left), Math.round(box.getBoundingClientRect().right), box.scrollWidth > box.clientWidth]);
+  await page.getByRole('button', { name: 'Make a key' }).waitFor();
+  assert.deepEqual(await sides(), [0, 360, false]);
+  await page.setViewportSize({ width: 1440, height: 900 });
   await page.getByRole('button', { name: 'Make a key' }).click();
   await page.locator('pre code', { hasNotText: '--key KEY' }).waitFor();
   const key = /--key (\S+)/.exec((await page.locator('pre code').first().textContent()) ?? '')?.[1] ?? '';
