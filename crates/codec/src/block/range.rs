@@ -9,53 +9,42 @@ const RANGE_MIN: u32 = 1 << 24;
 const CHANCE_LOG: u32 = 16;
 /// No chance is nearer to 0 or 1 than this.
 const CHANCE_MIN: u16 = 48;
-/// After so many bits the quick half of a chance follows no more slowly.
-const QUICK_MAX: u8 = 24;
-/// The same for the slow half.
-const SLOW_MAX: u8 = 250;
+/// After so many bits a chance follows no more slowly: hosts change what they do.
+const SEEN_MAX: u8 = 60;
 
-/// How likely a bit is 0: the mean of two guesses, of which one forgets sooner.
+/// How likely a bit is 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chance {
-    quick: u16,
-    slow: u16,
+    zero: u16,
     seen: u8,
 }
 
 impl Chance {
     /// Of a bit of which nothing is known.
-    pub(super) const NEW: Self = Self { quick: 1 << (CHANCE_LOG - 1), slow: 1 << (CHANCE_LOG - 1), seen: 0 };
-
-    const fn zero(self) -> u32 {
-        (self.quick as u32 + self.slow as u32) / 2
-    }
+    pub(super) const NEW: Self = Self { zero: 1 << (CHANCE_LOG - 1), seen: 0 };
 
     const fn follow(&mut self, bit: bool) {
-        let quick = if self.seen < QUICK_MAX { self.seen } else { QUICK_MAX };
-        self.quick = nearer(self.quick, bit, RATES[quick as usize]);
-        self.slow = nearer(self.slow, bit, RATES[self.seen as usize]);
-        if self.seen < SLOW_MAX {
+        let (zero, rate) = (self.zero as u32, RATES[self.seen as usize] as u32);
+        let zero = if bit { zero - ((zero * rate) >> 16) } else { zero + (((0xffff - zero) * rate) >> 16) };
+        let least = CHANCE_MIN as u32;
+        #[expect(clippy::cast_possible_truncation, reason = "between the least and 0xffff less the least")]
+        let zero = if zero < least {
+            CHANCE_MIN
+        } else if zero > 0xffff - least {
+            0xffff - CHANCE_MIN
+        } else {
+            zero as u16
+        };
+        self.zero = zero;
+        if self.seen < SEEN_MAX {
             self.seen += 1;
         }
     }
 }
 
-const fn nearer(zero: u16, bit: bool, rate: u16) -> u16 {
-    let (zero, rate, least) = (zero as u32, rate as u32, CHANCE_MIN as u32);
-    let zero = if bit { zero - ((zero * rate) >> 16) } else { zero + (((0xffff - zero) * rate) >> 16) };
-    #[expect(clippy::cast_possible_truncation, reason = "between the least and 0xffff less the least")]
-    if zero < least {
-        CHANCE_MIN
-    } else if zero > 0xffff - least {
-        0xffff - CHANCE_MIN
-    } else {
-        zero as u16
-    }
-}
-
 /// How far a chance goes to the bit that came, in parts of 2^16: two parts of three at first, then less with every bit.
-const RATES: [u16; SLOW_MAX as usize + 1] = {
-    let mut rates = [0; SLOW_MAX as usize + 1];
+const RATES: [u16; SEEN_MAX as usize + 1] = {
+    let mut rates = [0; SEEN_MAX as usize + 1];
     let mut seen = 0;
     while seen < rates.len() {
         #[expect(clippy::cast_possible_truncation, reason = "below 2^16")]
@@ -84,7 +73,7 @@ impl RangeEncoder {
     /// A bit whose chance is known.
     #[inline]
     pub(super) fn put(&mut self, chance: &mut Chance, bit: bool) {
-        let bound = (self.range >> CHANCE_LOG) * chance.zero();
+        let bound = (self.range >> CHANCE_LOG) * u32::from(chance.zero);
         if bit {
             self.low += u64::from(bound);
             self.range -= bound;
@@ -171,7 +160,7 @@ impl<'a> RangeDecoder<'a> {
 
     #[inline]
     pub(super) fn get(&mut self, chance: &mut Chance) -> bool {
-        let bound = (self.range >> CHANCE_LOG) * chance.zero();
+        let bound = (self.range >> CHANCE_LOG) * u32::from(chance.zero);
         let bit = self.code >= bound;
         if bit {
             self.code -= bound;
