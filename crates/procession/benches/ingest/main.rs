@@ -26,7 +26,7 @@ struct Options {
     #[arg(long, default_value_t = 300)]
     processes: u32,
     /// For how many seconds frames come while all hosts are connected
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 90)]
     seconds: u32,
     /// Megabytes of the journal to start with
     #[arg(long, default_value_t = 1_024)]
@@ -47,7 +47,7 @@ enum Part {
 }
 
 /// How long uploads are measured, and rows are inserted for comparison, in seconds.
-const UPLOAD_SECONDS: u32 = 20;
+const UPLOAD_SECONDS: u32 = 10;
 
 fn main() -> Result<()> {
     let options = Options::parse();
