@@ -9,6 +9,7 @@ mod live;
 mod monitor_api;
 mod openapi;
 mod page_files;
+mod recorded_agents;
 mod sockets;
 mod support;
 mod system_api;
