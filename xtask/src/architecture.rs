@@ -32,6 +32,11 @@ const RULES: &[Rule] = &[
     },
     Rule { name: "procession-store", workspace: &["procession-codec", "procession-model"], outside: None },
     Rule {
+        name: "procession-store-conformance",
+        workspace: &["procession-codec", "procession-model", "procession-store"],
+        outside: None,
+    },
+    Rule {
         name: "procession-server",
         workspace: &["procession-codec", "procession-model", "procession-protocol", "procession-store"],
         outside: None,

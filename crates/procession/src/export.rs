@@ -7,7 +7,7 @@ use std::io::{BufWriter, ErrorKind, Write};
 
 use procession_model::Timestamp;
 use procession_server::upload;
-use procession_store::{Catalog, History, Host, KeptSnapshot, LIST_MAX, Range, SnapshotEntry};
+use procession_store::{Catalog, History, Host, KeptSnapshot, Range, SCAN_MAX};
 
 use crate::data_folder;
 use crate::failure::Failure;
@@ -81,26 +81,17 @@ fn chosen(options: &Options, hosts: Vec<Host>) -> Result<Vec<Host>, Failure> {
 
 /// Writes a host; false when nobody reads any more.
 async fn write_host(store: &storage::Store, host: &Host, range: Range, sink: &mut dyn Sink) -> Result<bool, Failure> {
-    for entry in entries(store, host, range).await? {
-        let Some(kept) = store.history.snapshot(entry.id).await? else { continue };
-        if !unless_closed(sink.write(&host.name, &kept))? {
-            return Ok(false);
+    let mut after = None;
+    loop {
+        let page = store.history.scan(host.number, range, after, SCAN_MAX).await?;
+        let Some(last) = page.last() else { return Ok(true) };
+        after = Some(last.entry());
+        for kept in &page {
+            if !unless_closed(sink.write(&host.name, kept))? {
+                return Ok(false);
+            }
         }
     }
-    Ok(true)
-}
-
-/// All snapshots of a host in a range, oldest first: sixteen bytes each.
-async fn entries(store: &storage::Store, host: &Host, range: Range) -> Result<Vec<SnapshotEntry>, Failure> {
-    let mut pages = Vec::new();
-    let mut before = None;
-    loop {
-        let page = store.history.list(Some(host.number), range, before, LIST_MAX).await?;
-        let Some(first) = page.first() else { break };
-        before = Some(first.id);
-        pages.push(page);
-    }
-    Ok(pages.into_iter().rev().flatten().collect())
 }
 
 /// A reader that has seen enough (`| head`) is no failure: false.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// A text that a spreadsheet takes for text: what would begin a formula gets an apostrophe before it (OWASP, CSV
 /// injection).
-pub fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         Cow::Owned(format!("'{text}"))
     } else {

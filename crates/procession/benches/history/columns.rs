@@ -10,10 +10,9 @@ use crate::input::Input;
 
 /// Snapshots in a block.
 const BLOCK: usize = 120;
-const LEVEL: i32 = 3;
 
-/// Bytes of all blocks.
-pub(crate) fn bytes(input: &Input) -> Result<u64> {
+/// Bytes of all blocks at a level of zstd.
+pub(crate) fn bytes(input: &Input, level: i32) -> Result<u64> {
     let mut bytes = 0;
     for block in input.snapshots.chunks(BLOCK) {
         let mut columns = Columns::default();
@@ -23,7 +22,7 @@ pub(crate) fn bytes(input: &Input) -> Result<u64> {
                 columns.add(index, process);
             }
         }
-        bytes += columns.compressed()?;
+        bytes += columns.compressed(level)?;
     }
     Ok(bytes)
 }
@@ -72,12 +71,12 @@ impl Columns {
         }
     }
 
-    fn compressed(&self) -> Result<u64> {
+    fn compressed(&self, level: i32) -> Result<u64> {
         let mut bytes =
-            zstd::bulk::compress(&self.times, LEVEL)?.len() + zstd::bulk::compress(&self.strings, LEVEL)?.len();
+            zstd::bulk::compress(&self.times, level)?.len() + zstd::bulk::compress(&self.strings, level)?.len();
         for metric in 0..Metric::COUNT {
             let column: Vec<u8> = self.lives.iter().flat_map(|life| life.metrics[metric].iter().copied()).collect();
-            bytes += zstd::bulk::compress(&column, LEVEL)?.len();
+            bytes += zstd::bulk::compress(&column, level)?.len();
         }
         Ok(bytes as u64)
     }

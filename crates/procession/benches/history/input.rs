@@ -43,6 +43,12 @@ impl Input {
         Self { name: name.into(), snapshots }
     }
 
+    /// Its snapshots from a time on.
+    pub(crate) fn since(&self, time: Timestamp) -> Self {
+        let later = self.snapshots.iter().filter(|snapshot| snapshot.time >= time);
+        Self { name: self.name.clone(), snapshots: later.cloned().collect() }
+    }
+
     /// Processes in all snapshots together.
     pub(crate) fn samples(&self) -> u64 {
         self.snapshots.iter().map(|snapshot| snapshot.processes.len() as u64).sum()

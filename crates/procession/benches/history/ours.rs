@@ -1,8 +1,11 @@
 //! The input in Procession's own store.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use procession_codec::HostState;
+use procession_codec::block::{Dictionary, Effort, seal as seal_block};
 use procession_model::Timestamp;
 use procession_store::{Append, Appended, Catalog as _, History as _, HostNumber, OpenOptions, SqliteStore};
 
@@ -12,12 +15,26 @@ use crate::input::Input;
 pub(crate) const BATCH: usize = 60;
 /// By then any run is old enough to be sealed.
 const SEAL_AFTER_MS: i64 = 7_200_000;
+/// Frames of a block, as the store makes them.
+const BLOCK_FRAMES: usize = 720;
 
 /// What it came to.
 pub(crate) struct Measured {
-    pub(crate) bytes: u64,
+    pub(crate) blocks: u64,
+    pub(crate) dictionaries: u64,
+    pub(crate) rollups: u64,
     pub(crate) append: Duration,
+    /// Blocks alone: frames in memory to bytes in memory.
+    pub(crate) encode: Duration,
+    /// All of sealing: frames decoded, blocks, rollups, the commit.
     pub(crate) seal: Duration,
+}
+
+impl Measured {
+    /// What every snapshot takes.
+    pub(crate) const fn raw_bytes(&self) -> u64 {
+        self.blocks + self.dictionaries
+    }
 }
 
 /// Appends, seals, and weighs.
@@ -29,9 +46,10 @@ pub(crate) async fn measure(input: &Input) -> Result<Measured> {
     let seal = seal(&store).await?;
     let stats = store.stats().await?;
     ensure!(stats.process_samples == input.samples(), "stored {} of {}", stats.process_samples, input.samples());
-    let bytes = stats.journal_bytes + stats.block_bytes + stats.dictionary_bytes;
+    ensure!(stats.journal_bytes == 0, "{} bytes are not sealed", stats.journal_bytes);
+    let (blocks, dictionaries, rollups) = (stats.block_bytes, stats.dictionary_bytes, stats.rollup_bytes);
     store.close().await?;
-    Ok(Measured { bytes, append, seal })
+    Ok(Measured { blocks, dictionaries, rollups, append, encode: encode(input)?, seal })
 }
 
 /// Appends all snapshots; the time it took.
@@ -52,4 +70,25 @@ pub(crate) async fn seal(store: &SqliteStore) -> Result<Duration> {
     store.seal(Timestamp::default()).await?;
     store.seal(Timestamp::from_ms(SEAL_AFTER_MS)).await?;
     Ok(began.elapsed())
+}
+
+/// How long it takes to make blocks of frames.
+fn encode(input: &Input) -> Result<Duration> {
+    let mut state = HostState::new();
+    let mut dictionary = Dictionary::new(0);
+    let mut took = Duration::ZERO;
+    for (run, snapshots) in input.snapshots.chunks(BLOCK_FRAMES).enumerate() {
+        let base = state.clone();
+        let first = u32::try_from(run * BLOCK_FRAMES + 1)?;
+        let frames =
+            (first..).zip(snapshots).map(|(sequence, snapshot)| Ok((sequence, Arc::new(state.advance(snapshot)?))));
+        let frames: Vec<_> = frames.collect::<Result<_>>()?;
+        let began = Instant::now();
+        let sealed = seal_block(&base, &frames, &dictionary, Effort::Small)?;
+        took += began.elapsed();
+        if let Some(segment) = &sealed.segment {
+            dictionary.push(segment)?;
+        }
+    }
+    Ok(took)
 }

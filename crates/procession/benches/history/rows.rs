@@ -13,7 +13,7 @@ use crate::ours::BATCH;
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    CREATE TABLE samples (
+    CREATE TABLE IF NOT EXISTS samples (
         host INTEGER, time INTEGER, pid INTEGER, start INTEGER, parent_pid INTEGER, name TEXT, command_line TEXT, user TEXT,
         executable TEXT, cgroup TEXT, cpu INTEGER, memory INTEGER, virtual_memory INTEGER, threads INTEGER, state INTEGER,
         read_bytes INTEGER, write_bytes INTEGER
@@ -40,7 +40,7 @@ pub(crate) fn measure(input: &Input) -> Result<Measured> {
     Ok(Measured { bytes: bytes.cast_unsigned(), insert })
 }
 
-/// A new database.
+/// A database, new or with what was inserted before.
 pub(crate) fn open(folder: &Path) -> Result<Connection> {
     let database = Connection::open(folder.join("rows.sqlite"))?;
     database.execute_batch(SCHEMA)?;

@@ -1,6 +1,5 @@
 //! `GET /api/history/samples/`: every process at every snapshot of a range, as CSV or JSON, written while it is sent.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,39 +8,23 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use procession_model::{Metric, Process, Timestamp};
-use procession_store::{HostNumber, KeptSnapshot, Nearest, Range, StoreError};
+use procession_model::{Metric, Process};
+use procession_store::{HostNumber, KeptSnapshot, Range, SnapshotEntry, StoreError};
 use utoipa::ToSchema;
 
 use crate::access::Reader;
 use crate::app::App;
-use crate::csv_text::harmless;
 use crate::error::ApiError;
 use crate::json_stream::{self, Chunk};
 use crate::json_text::{field, value};
 use crate::openapi::{NotFoundError, QueryErrors, ReaderErrors};
 use crate::params::Params;
 use crate::published::required_host;
+use crate::sample_csv::{COLUMNS, write_rows};
 use crate::{time_text, upload};
 
-const COLUMNS: [&str; 16] = [
-    "timestamp",
-    "snapshot_id",
-    "hostname",
-    "pid",
-    "parent_pid",
-    "start_time",
-    "name",
-    "command_line",
-    "user",
-    "state",
-    "cpu_percent",
-    "memory_bytes",
-    "virtual_memory_bytes",
-    "threads",
-    "read_bytes",
-    "write_bytes",
-];
+/// Snapshots that are read at a time: each block is decoded once for many of them.
+const PAGE: usize = 64;
 
 #[derive(Clone, Copy)]
 enum Format {
@@ -116,31 +99,29 @@ struct Snapshots {
 }
 
 impl Snapshots {
-    fn start(&self) -> Timestamp {
-        self.range.start.unwrap_or(Timestamp::from_ms(i64::MIN))
-    }
-
-    /// The first snapshot from a time on, and the time after it.
-    async fn from(&self, time: Timestamp) -> Result<Option<(KeptSnapshot, Timestamp)>, StoreError> {
-        let kept = self.app.history.snapshot_at(self.host, time, Nearest::AtOrAfter).await?;
-        let inside = kept.filter(|kept| self.range.end.is_none_or(|end| kept.snapshot.time < end));
-        Ok(inside.map(|kept| {
-            let next = kept.snapshot.time.plus_ms(1);
-            (kept, next)
-        }))
+    /// The snapshots after one, and the place after them; no place once there are no more.
+    async fn after(
+        &self,
+        last: Option<SnapshotEntry>,
+    ) -> Result<(Vec<KeptSnapshot>, Option<SnapshotEntry>), StoreError> {
+        let page = self.app.history.scan(self.host, self.range, last, PAGE).await?;
+        let last = page.last().map(KeptSnapshot::entry);
+        Ok((page, last))
     }
 }
 
 fn json(snapshots: Snapshots) -> Response {
-    json_stream::array(Some(snapshots.start()), move |time| {
+    json_stream::array(Some(None), move |last| {
         let snapshots = snapshots.clone();
         async move {
             let mut chunk = Chunk::default();
-            let Some((kept, next)) = snapshots.from(time).await? else { return Ok((chunk, None)) };
-            for process in &kept.snapshot.processes {
-                append_json(&snapshots.hostname, &kept, process, chunk.next_item());
+            let (page, last) = snapshots.after(last).await?;
+            for kept in &page {
+                for process in &kept.snapshot.processes {
+                    append_json(&snapshots.hostname, kept, process, chunk.next_item());
+                }
             }
-            Ok((chunk, Some(next)))
+            Ok((chunk, last.map(Some)))
         }
     })
 }
@@ -161,14 +142,12 @@ fn append_json(hostname: &str, kept: &KeptSnapshot, process: &Process, out: &mut
 }
 
 fn csv(snapshots: Snapshots) -> Response {
-    let header = header_line();
-    let start = snapshots.start();
-    let rows = stream::unfold(Some(start), move |time| {
+    let rows = stream::unfold(Some(None), move |last| {
         let snapshots = snapshots.clone();
         async move {
-            match snapshots.from(time?).await {
-                Ok(Some((kept, next))) => Some((Ok(rows_of(&snapshots.hostname, &kept)), Some(next))),
-                Ok(None) => None,
+            match snapshots.after(last?).await {
+                Ok((page, Some(last))) => Some((rows_of(&snapshots.hostname, &page), Some(Some(last)))),
+                Ok((_, None)) => None,
                 Err(error) => {
                     tracing::error!(cause = ?error.to_string(), "an export was cut off");
                     Some((Err(std::io::Error::other("the store failed")), None))
@@ -176,7 +155,7 @@ fn csv(snapshots: Snapshots) -> Response {
             }
         }
     });
-    let body = Body::from_stream(stream::once(async { Ok(header) }).chain(rows).fuse());
+    let body = Body::from_stream(stream::once(async { head() }).chain(rows).fuse());
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"procession-samples.csv\""),
@@ -184,43 +163,24 @@ fn csv(snapshots: Snapshots) -> Response {
     (headers, body).into_response()
 }
 
-fn header_line() -> Bytes {
-    Bytes::from(COLUMNS.join(",") + "\r\n")
+fn head() -> std::io::Result<Bytes> {
+    let mut writer = writer();
+    writer.write_record(COLUMNS)?;
+    bytes_of(writer)
 }
 
-fn rows_of(hostname: &str, kept: &KeptSnapshot) -> Bytes {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    for process in &kept.snapshot.processes {
-        let cells = cells_of(hostname, kept, process);
-        // Writing into memory does not fail, and every row has the same number of cells.
-        if let Err(error) = writer.write_record(cells.iter().map(|cell| cell.as_bytes())) {
-            tracing::error!(%error, "a row of CSV could not be written");
-        }
+fn rows_of(hostname: &str, page: &[KeptSnapshot]) -> std::io::Result<Bytes> {
+    let mut writer = writer();
+    for kept in page {
+        write_rows(&mut writer, hostname, kept)?;
     }
-    writer.into_inner().unwrap_or_default().into()
+    bytes_of(writer)
 }
 
-fn cells_of<'a>(hostname: &'a str, kept: &KeptSnapshot, process: &'a Process) -> [Cow<'a, str>; 16] {
-    let (description, sample) = (&process.description, &process.sample);
-    let number = |number: Option<u64>| number.map_or(Cow::Borrowed(""), |number| Cow::Owned(number.to_string()));
-    let text = |text: Option<&'a str>| text.map_or(Cow::Borrowed(""), harmless);
-    let state = sample.state().map_or(Cow::Borrowed(""), |state| Cow::Owned(harmless(&state.name()).into_owned()));
-    [
-        Cow::Owned(time_text::format(kept.snapshot.time)),
-        number(Some(kept.id.number())),
-        harmless(hostname),
-        number(Some(description.identity.pid.into())),
-        number(description.parent_pid.map(u64::from)),
-        description.identity.start.map_or(Cow::Borrowed(""), |start| Cow::Owned(time_text::format(start))),
-        harmless(&description.name),
-        text(description.command_line.as_deref()),
-        text(description.user.as_deref()),
-        state,
-        sample.cpu_percent().map_or(Cow::Borrowed(""), |cpu| Cow::Owned(cpu.to_string())),
-        number(sample.get(Metric::Memory)),
-        number(sample.get(Metric::VirtualMemory)),
-        number(sample.get(Metric::Threads)),
-        number(sample.get(Metric::ReadBytes)),
-        number(sample.get(Metric::WriteBytes)),
-    ]
+fn writer() -> csv::Writer<Vec<u8>> {
+    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new())
+}
+
+fn bytes_of(writer: csv::Writer<Vec<u8>>) -> std::io::Result<Bytes> {
+    writer.into_inner().map(Bytes::from).map_err(|error| error.into_error())
 }

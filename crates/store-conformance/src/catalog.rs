@@ -8,7 +8,7 @@ use crate::Factory;
 const NOW: Timestamp = Timestamp::from_ms(1_000_000_000_000);
 
 /// Everything that a catalog does, and that it is still there after a restart.
-pub(crate) async fn everything(factory: &impl Factory) {
+pub async fn catalog(factory: &impl Factory) {
     let store = factory.open();
     let new = !store.was_ever_used().await.unwrap();
     assert!(new);

@@ -13,7 +13,7 @@ use crate::random::Random;
 
 /// How a history is kept while it is tried.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kept {
+pub enum Kept {
     /// Everything stays in the journal.
     Unsealed,
     /// Everything is sealed at the end.
@@ -22,8 +22,8 @@ pub(crate) enum Kept {
     Mixed,
 }
 
-/// One random history.
-pub(crate) async fn random_history(factory: &impl Factory, seed: u64, kept: Kept) {
+/// One random history: the same seed makes the same one.
+pub async fn random_history(factory: &impl Factory, seed: u64, kept: Kept) {
     let mut random = Random::new(seed ^ 0x00C0_FFEE);
     let mut actors = Actors::new(seed);
     let mut model = Model::default();
