@@ -2,7 +2,7 @@
 // a pid that is used again is another process.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { TestServer, hostUrl, signedIn, startBrowser } from '../harness.mjs';
+import { TestServer, hostUrl, signedIn, startBrowser, visit } from '../harness.mjs';
 import { bigTree, smallTree, snapshot } from '../samples.mjs';
 
 const server = new TestServer();
@@ -46,7 +46,7 @@ const upload = (busy, more = []) => server.upload(key, snapshot('box', new Date(
 test('scroll place, focus and selection stay while thousands of rows change', async () => {
   const many = bigTree(2000, 20).map((one) => ({ ...one, start_time: '2026-01-01T00:00:00Z' }));
   await server.upload(key, snapshot('many', new Date(), many));
-  await page.goto(hostUrl(server, 'many', { sort: 'pid', list: '1', sel: `1500@${Date.parse('2026-01-01T00:00:00Z')}` }));
+  await visit(page, hostUrl(server, 'many', { sort: 'pid', list: '1', sel: `1500@${Date.parse('2026-01-01T00:00:00Z')}` }));
   await row('task-1499').waitFor();
   await row('task-1499').focus();
   await page.waitForFunction(() => document.querySelector('.row.selected:not([hidden]) .label')?.textContent === 'task-1499');
@@ -121,7 +121,7 @@ test('an end is told with its exit in the row and in the details', async () => {
 test('a followed process stays in sight', async () => {
   const many = bigTree(400, 3).map((one, i) => ({ ...one, cpu: i === 200 ? 99 : (i % 40) / 10, start_time: '2026-01-01T00:00:00Z' }));
   await server.upload(key, snapshot('follow', new Date(), many));
-  await page.goto(hostUrl(server, 'follow', { list: '1' }));
+  await visit(page, hostUrl(server, 'follow', { list: '1' }));
   await row('task-200').waitFor();
   await row('task-200').focus();
   await page.keyboard.press('ArrowDown');
