@@ -2,7 +2,7 @@
 //!
 //! Linux ones are static: they run on any distribution. A target whose standard library the installed toolchain has is
 //! built with it. For the others Debian 12 packs a compiler and the library's source (`rustc-web`), and the library is
-//! built along: slow, but it needs nothing from outside Debian.
+//! built along: slow, but it needs nothing from outside Debian. The agent is built for size.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -56,7 +56,8 @@ const TARGETS: &[Target] = &[
     },
 ];
 
-const PROGRAMS: &[&str] = &["procession", "procession-agent"];
+/// Programs and the profiles they are built with.
+const PROGRAMS: &[(&str, &str)] = &[("procession", "release"), ("procession-agent", "small")];
 const COMPILER_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 
 /// Builds what was asked for, and says which could not be built.
@@ -89,20 +90,18 @@ fn build(target: &Target, folder: &Path) -> Result<()> {
     if !target.packages.is_empty() {
         debian::ensure(target.linker.unwrap_or("cc"), target.packages)?;
     }
-    let mut command = if installed(target)? { cargo(&["build"]) } else { with_debians_compiler()? };
-    command.args(["--release", "--locked", "--target", target.triple, "--target-dir"]).arg(build_folder());
-    for program in PROGRAMS {
-        command.args(["--bin", program]);
-    }
-    // The flags of this machine's settings would be those of its own processor.
-    command.args(["--package", "procession", "--package", "procession-agent"]).env("RUSTFLAGS", target.rustflags);
-    if let Some(linker) = target.linker {
-        let triple = target.triple.to_uppercase().replace('-', "_");
-        command.env(format!("CARGO_TARGET_{triple}_LINKER"), linker);
-    }
-    run(command)?;
-    for program in PROGRAMS {
-        let built = build_folder().join(target.triple).join("release").join(format!("{program}{}", target.ending));
+    for (program, profile) in PROGRAMS {
+        let mut command = if installed(target)? { cargo(&["build"]) } else { with_debians_compiler()? };
+        command.args(["--locked", "--profile", profile, "--package", program, "--bin", program]);
+        command.args(["--target", target.triple, "--target-dir"]).arg(build_folder());
+        // The flags of this machine's settings would be those of its own processor.
+        command.env("RUSTFLAGS", target.rustflags);
+        if let Some(linker) = target.linker {
+            let triple = target.triple.to_uppercase().replace('-', "_");
+            command.env(format!("CARGO_TARGET_{triple}_LINKER"), linker);
+        }
+        run(command)?;
+        let built = build_folder().join(target.triple).join(profile).join(format!("{program}{}", target.ending));
         let packed = folder.join(format!("{program}-{}-{}{}", env!("CARGO_PKG_VERSION"), target.name, target.ending));
         std::fs::copy(&built, &packed).with_context(|| built.display().to_string())?;
     }

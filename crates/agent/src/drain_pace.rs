@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Longer than the usual time between two snapshots, each of which drains too: where little happens that is enough.
-const LONGEST: Duration = Duration::from_secs(6);
+/// Every snapshot drains too. Longer would save a wake-up or two between snapshots, and lose the beginning of a flood.
+const LONGEST: Duration = Duration::from_secs(2);
 const SHORTEST: Duration = Duration::from_millis(25);
 /// Above this share of the kernel's buffer we come twice as often, far below it half as often.
 const FULL: f64 = 0.25;

@@ -6,12 +6,14 @@ use procession_model::{End, Exit, Timestamp};
 
 use super::connector::ProcessEvent;
 use super::last_words::LastWords;
-use super::taskstats::TaskEnd;
+use super::taskstats::{NAME_BYTES, TaskEnd};
 
 /// The most lives that are kept singly between two snapshots; what comes after is only counted by program.
 pub(super) const LIVES_MAX: usize = 40_000;
 /// The most processes whose beginning is remembered while their end is awaited.
 const NEWBORN_MAX: usize = 200_000;
+/// Programs and parents that are told apart among the lives that are only counted.
+const SUMS_MAX: usize = 10_000;
 /// The most arguments that are kept between two snapshots; later lives are told without.
 const ARGUMENTS_BYTES_MAX: usize = 4 << 20;
 
@@ -45,6 +47,9 @@ struct Newborn {
     generation: u64,
 }
 
+/// Parent and program of a life.
+type Kind = (u32, Option<[u8; NAME_BYTES]>);
+
 /// What is known from events and not told yet.
 #[derive(Debug, Default)]
 pub(in crate::platform) struct Lives {
@@ -53,6 +58,8 @@ pub(in crate::platform) struct Lives {
     finished: Vec<Life>,
     /// Of those.
     arguments_bytes: usize,
+    /// Those beyond [`LIVES_MAX`]: the first one of each kind, and how many there were.
+    beyond: HashMap<Kind, (Life, u32)>,
     /// Ends of processes whose beginning came in no event: those that were there before, mostly.
     endings: HashMap<u32, Ending>,
     /// CPU time of threads that ended, by process.
@@ -153,6 +160,23 @@ impl Lives {
         self.newborn.retain(|pid, newborn| !is_listed(*pid, newborn.began_ns, None));
         self.arguments_bytes = 0;
         finished
+    }
+
+    /// Counts what is beyond the limit, so that a flood in a long interval does not fill the memory.
+    pub(super) fn count_beyond(&mut self, lives_max: usize) {
+        for life in self.finished.drain(lives_max.min(self.finished.len())..) {
+            self.arguments_bytes -= life.arguments.len();
+            let key = (life.parent_pid, life.ending.stats.map(|stats| stats.name));
+            let full = self.beyond.len() >= SUMS_MAX && !self.beyond.contains_key(&key);
+            let sum = self.beyond.entry(if full { (0, None) } else { key });
+            let (_, count) = sum.or_insert_with(|| (Life { arguments: Box::default(), ..life }, 0));
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// The lives that were only counted: one of each kind, and how many there were.
+    pub(super) fn take_beyond(&mut self) -> impl Iterator<Item = (Life, u32)> {
+        std::mem::take(&mut self.beyond).into_values()
     }
 
     /// How a process ended that was in the snapshot before.

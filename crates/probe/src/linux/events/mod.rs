@@ -71,6 +71,7 @@ impl Events {
     /// Takes everything that has come. Returns how full the kernel's buffer was, at most 1.
     pub(super) fn drain(&mut self) -> f64 {
         let filled = self.source.drain(&mut self.lives);
+        self.lives.count_beyond(LIVES_MAX);
         self.drained_ns = monotonic_ns();
         self.overflowed |= filled.overflowed;
         filled.share
@@ -102,8 +103,7 @@ impl Events {
             }
         }
         self.lives.end_snapshot(|pid| find(pid).is_some());
-        let (single, rest) = lives.split_at(lives.len().min(LIVES_MAX));
-        for life in single {
+        for life in &lives {
             let start = start_time(
                 clock.boot_time,
                 ticks(life.began_ns + boot_ns, clock.ticks_per_second),
@@ -113,7 +113,8 @@ impl Events {
             let description = Arc::new(describe(life, Some(start), parent, describer));
             snapshot.brief.push(Brief { description, end: life.ending.end(now), count: 1 });
         }
-        summarise(rest, |life| find(life.parent_pid).map(|entry| &*entry.description), describer, &mut snapshot.brief);
+        let parent = |life: &Life| find(life.parent_pid).map(|entry| &*entry.description);
+        summarise(self.lives.take_beyond(), parent, describer, &mut snapshot.brief);
         if std::mem::take(&mut self.overflowed) {
             let from = earlier.unwrap_or_else(|| wall_time(now, 0));
             snapshot.losses.push(Loss { kind: LossKind::Events, from, until: snapshot.time, count: None });
@@ -162,14 +163,14 @@ fn describe(
 
 /// Lives beyond the limit, by program and parent: how many, not which.
 fn summarise<'a>(
-    lives: &[Life],
+    lives: impl Iterator<Item = (Life, u32)>,
     parent: impl Fn(&Life) -> Option<&'a Description>,
     describer: &mut Describer,
     brief: &mut Vec<Brief>,
 ) {
     let mut sums: HashMap<(Arc<str>, u32), Brief> = HashMap::new();
-    for life in lives {
-        let description = describe(life, None, parent(life), describer);
+    for (life, count) in lives {
+        let description = describe(&life, None, parent(&life), describer);
         let key = (description.name.clone(), life.parent_pid);
         let key = if sums.len() < SUMMARIES_MAX || sums.contains_key(&key) { key } else { (Arc::from("…"), 0) };
         let sum = sums.entry(key.clone()).or_insert_with(|| Brief {
@@ -177,7 +178,7 @@ fn summarise<'a>(
             end: procession_model::End::default(),
             count: 0,
         });
-        sum.count = sum.count.saturating_add(1);
+        sum.count = sum.count.saturating_add(count);
     }
     brief.extend(sums.into_values());
 }
@@ -247,18 +248,19 @@ mod tests {
 
     #[test]
     fn more_lives_than_the_limit_are_counted_by_program() {
-        let life = |pid: u32, parent_pid: u32| {
-            let mut lives = Lives::default();
+        let mut lives = Lives::default();
+        let mut live = |pid: u32, parent_pid: u32| {
             lives.take_event(connector::ProcessEvent::Fork { parent_pid, pid, time_ns: 1 });
             lives.take_event(connector::ProcessEvent::Exit { pid, status: 0, time_ns: 2 });
-            lives.finished(|_, _, _| false).remove(0)
         };
-        let lives: Vec<_> = (0..9).map(|pid| life(pid, pid % 2)).collect();
+        (0..9).for_each(|pid| live(pid, pid % 2));
+        lives.count_beyond(2);
+        assert_eq!(lives.finished(|_, _, _| false).len(), 2, "the first ones are told singly");
         let mut describer = Describer::new(super::super::users::Users::new(std::path::Path::new("/")), None);
         let mut brief = Vec::new();
-        summarise(&lives, |_| None, &mut describer, &mut brief);
+        summarise(lives.take_beyond(), |_| None, &mut describer, &mut brief);
         let mut counts: Vec<_> = brief.iter().map(|brief| (brief.description.parent_pid, brief.count)).collect();
         counts.sort_unstable();
-        assert_eq!(counts, [(Some(0), 5), (Some(1), 4)]);
+        assert_eq!(counts, [(Some(0), 4), (Some(1), 3)]);
     }
 }

@@ -23,7 +23,7 @@ const GENERIC_HEADER_BYTES: usize = 4;
 /// The first version that says which process a task belongs to.
 const VERSION_WITH_PROCESS: u32 = 12;
 const NAME: usize = 80;
-const NAME_BYTES: usize = 32;
+pub(super) const NAME_BYTES: usize = 32;
 const UID: usize = 120;
 const PID: usize = 128;
 const USER_TIME_US: usize = 152;
