@@ -1,5 +1,6 @@
 //! Starts tens of thousands of processes that end at once, and says how many of them the next snapshot has and what they
-//! cost: `cargo run --release -p procession-probe --example fork_storm [LIVES]`. Needs CAP_NET_ADMIN. Another process starts
+//! cost: `cargo run --release -p procession-probe --example fork_storm [LIVES] [events|bpf]`. Needs
+//! CAP_NET_ADMIN, or CAP_BPF and CAP_PERFMON. Another process starts
 //! them, from as many threads as there are CPUs, so that its work is not counted as ours.
 #![cfg_attr(target_os = "linux", expect(clippy::print_stdout, reason = "it is a program"))]
 
@@ -29,7 +30,11 @@ mod linux {
         if first.as_deref() == Some(STARTING) {
             return start(arguments.next().ok_or("how many?")?.parse()?);
         }
-        storm(first.map_or(Ok(20_000), |lives| lives.parse())?)
+        let by = match arguments.next().as_deref() {
+            Some("bpf") => Collection::Bpf,
+            _ => Collection::Events,
+        };
+        storm(first.map_or(Ok(20_000), |lives| lives.parse())?, by)
     }
 
     /// Starts and awaits so many processes.
@@ -65,8 +70,8 @@ mod linux {
         Ok(())
     }
 
-    fn storm(lives: usize) -> Result<(), Box<dyn Error>> {
-        let mut probe = Probe::new(ProbeConfig { events: Collection::Events, ..ProbeConfig::default() })?;
+    fn storm(lives: usize, events: Collection) -> Result<(), Box<dyn Error>> {
+        let mut probe = Probe::new(ProbeConfig { events, ..ProbeConfig::default() })?;
         let origin = Instant::now();
         println!("collector: {}", probe.facts().collector.as_deref().unwrap_or("?"));
         probe.snapshot(Moment::now(origin))?;

@@ -36,8 +36,9 @@ pub enum ServiceAction {
 #[derive(Clone, Debug, clap::Args)]
 pub struct InstallArguments {
     /// Rights that the service gets beyond those of any user. events: CAP_NET_ADMIN, to hear of processes that live
-    /// shorter than an interval, and how processes end. details: CAP_SYS_PTRACE, to read the path of every executable and
-    /// the bytes that every process reads and writes
+    /// shorter than an interval, and how processes end. bpf: CAP_BPF and CAP_PERFMON, the same and at a lower cost, by a
+    /// program in the kernel. details: CAP_SYS_PTRACE, to read the path of every executable and the bytes that every
+    /// process reads and writes
     #[arg(long, value_name = "RIGHT", value_delimiter = ',')]
     pub allow: Vec<Right>,
 
@@ -71,6 +72,8 @@ pub struct RootArguments {
 pub enum Right {
     /// CAP_NET_ADMIN
     Events,
+    /// CAP_BPF and CAP_PERFMON
+    Bpf,
     /// CAP_SYS_PTRACE
     Details,
 }

@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-use aya::maps::{Array, MapData, RingBuf};
+use aya::maps::{Array, MapData};
 
 use super::records::{EndedRecord, EventRecord};
+use super::ring::Ring;
 use crate::platform::events::{EventSource, Filled, LastWords, Lives};
 
 /// Room for some 20,000 lives that nobody fetched. It is the kernel's memory, mapped into ours.
 pub(super) const RING_BYTES: u32 = 4 << 20;
 /// The most events taken at once, so that a flood cannot hold the agent for ever.
 const EVENTS_MAX: usize = 1_000_000;
-/// What the kernel puts before each record.
-const HEADER_BYTES: usize = 8;
 /// So many ends of processes with threads are remembered: two threads that end at once both tell of the end.
 const RECENT_MAX: usize = 64;
 
@@ -21,8 +20,7 @@ const NEVER_EXECUTED: u32 = 0x40;
 
 /// Takes events out of the ring.
 pub(super) struct Exits {
-    ring: RingBuf<MapData>,
-    ring_bytes: u32,
+    ring: Ring,
     lost: Array<MapData, u64>,
     lost_before: u64,
     recent: [(u32, u64); RECENT_MAX],
@@ -37,8 +35,8 @@ impl fmt::Debug for Exits {
 }
 
 impl Exits {
-    pub(super) fn new(ring: RingBuf<MapData>, ring_bytes: u32, lost: Array<MapData, u64>, page_bytes: u64) -> Self {
-        Self { ring, ring_bytes, lost, lost_before: 0, recent: [(0, 0); RECENT_MAX], next_recent: 0, page_bytes }
+    pub(super) fn new(ring: Ring, lost: Array<MapData, u64>, page_bytes: u64) -> Self {
+        Self { ring, lost, lost_before: 0, recent: [(0, 0); RECENT_MAX], next_recent: 0, page_bytes }
     }
 
     /// Whether more was lost since the last time.
@@ -57,9 +55,9 @@ impl EventSource for Exits {
     fn drain(&mut self, lives: &mut Lives) -> Filled {
         let mut bytes = 0;
         for _ in 0..EVENTS_MAX {
-            let Some(item) = self.ring.next() else { break };
-            bytes += (HEADER_BYTES + item.len()).next_multiple_of(HEADER_BYTES);
-            match EventRecord::parse(&item) {
+            let Some((record, took)) = self.ring.next() else { break };
+            bytes += took;
+            match EventRecord::parse(record) {
                 Some(EventRecord::Began { pid, parent_pid, time_ns }) => lives.take_beginning(parent_pid, pid, time_ns),
                 Some(EventRecord::Ended(ended)) if !is_told(&mut self.recent, &mut self.next_recent, &ended) => {
                     lives.take_last_words(&last_words(&ended, self.page_bytes));
@@ -69,7 +67,7 @@ impl EventSource for Exits {
         }
         let overflowed = self.lost_more();
         #[expect(clippy::cast_precision_loss, reason = "a share, roughly")]
-        let share = (bytes as f64 / f64::from(self.ring_bytes)).min(1.0);
+        let share = (bytes as f64 / self.ring.bytes() as f64).min(1.0);
         Filled { share: if overflowed { 1.0 } else { share }, overflowed }
     }
 }

@@ -4,12 +4,13 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 
-use aya::maps::{Array, MapData, RingBuf};
+use aya::maps::{Array, Map, MapData};
 use aya::programs::{BtfTracePoint, Iter};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 
+use super::ring::Ring;
 use super::tasks;
 
 /// Compiled from `kernel/processes.bpf.c` by `kernel/build.sh`, so that nobody needs a compiler.
@@ -23,7 +24,7 @@ const EVENTS: [(&str, &str); 2] = [("began", "sched_process_fork"), ("ended", "s
 /// What runs in the kernel now, until it is dropped.
 pub(super) struct Loaded {
     pub(super) program: Ebpf,
-    pub(super) ring: RingBuf<MapData>,
+    pub(super) ring: Ring,
     /// How many events found no room in the ring.
     pub(super) lost: Array<MapData, u64>,
 }
@@ -45,7 +46,8 @@ fn load_with_types(ring_bytes: u32) -> Result<Loaded, Box<dyn Error>> {
         .map_err(|error| format!("this kernel does not tell its types (/sys/kernel/btf/vmlinux): {error}"))?;
     let mut program = EbpfLoader::new()
         .btf(Some(&types))
-        .verifier_log_level(VerifierLogLevel::DISABLE)
+        // Not none: aya tries again where the kernel was interrupted, and asks for words then.
+        .verifier_log_level(VerifierLogLevel::STATS)
         .map_max_entries(RING, ring_bytes)
         .load(OBJECT)?;
     let iterator: &mut Iter = program.program_mut(tasks::PROGRAM).ok_or("no iterator in the object")?.try_into()?;
@@ -56,7 +58,8 @@ fn load_with_types(ring_bytes: u32) -> Result<Loaded, Box<dyn Error>> {
         events.load(tracepoint, &types)?;
         events.attach()?;
     }
-    let ring = RingBuf::try_from(program.take_map(RING).ok_or("no ring in the object")?)?;
+    let Some(Map::RingBuf(ring)) = program.take_map(RING) else { return Err("no ring in the object".into()) };
+    let ring = Ring::new(ring, ring_bytes)?;
     let lost = Array::try_from(program.take_map(LOST).ok_or("no counter in the object")?)?;
     Ok(Loaded { program, ring, lost })
 }

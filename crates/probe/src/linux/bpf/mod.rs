@@ -7,7 +7,9 @@
 
 mod exits;
 mod load;
+mod mapping;
 mod records;
+mod ring;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,6 @@ fn open_with_ring(ring_bytes: u32) -> Result<Sources, String> {
     let units = tasks::Units::of_this_machine();
     let mut tasks = tasks::Tasks::new(loaded.program, units).map_err(|error| error.to_string())?;
     verify::verify(&mut tasks)?;
-    let events = exits::Exits::new(loaded.ring, ring_bytes, loaded.lost, units.page_bytes);
+    let events = exits::Exits::new(loaded.ring, loaded.lost, units.page_bytes);
     Ok(Sources { tasks: Box::new(tasks), events: Box::new(events) })
 }

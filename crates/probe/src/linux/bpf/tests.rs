@@ -181,6 +181,26 @@ fn an_overflow_is_a_loss_and_the_next_snapshot_has_none() {
     assert!(next.brief.iter().any(|brief| &*brief.description.name == "true"));
 }
 
+/// Twice around a small ring.
+#[test]
+fn records_over_the_end_of_the_ring_are_whole() {
+    let Some(sources) = loaded(TINY_RING_BYTES) else { return };
+    let mut events = Events::new(sources.events);
+    for _ in 0..20 {
+        (0..50).for_each(|_| assert!(Command::new("true").status().unwrap().success()));
+        events.drain();
+    }
+    let mut describer = Describer::new(Users::new(std::path::Path::new("/")), None);
+    let clock = BootClock { boot_time: Timestamp::from_ms(0), ticks_per_second: 100 };
+    let mut snapshot = Snapshot::default();
+    let nobody = Looked { began_ns: 0, entries: &[], departed: &mut [] };
+    events.write_into(&mut snapshot, None, nobody, &mut describer, clock);
+    let own = Some(std::process::id());
+    let ours = snapshot.brief.iter().filter(|brief| brief.description.parent_pid == own);
+    let whole = ours.filter(|brief| &*brief.description.name == "true" && brief.end.cpu_time_us.is_some());
+    assert_eq!(whole.filter(|brief| brief.description.command_line.as_deref() == Some("true")).count(), 1_000);
+}
+
 /// `kernel/build.sh` writes beside the object what it was made of.
 #[test]
 fn the_object_is_what_the_source_gives() {
