@@ -199,4 +199,22 @@ mod tests {
             }
         }
     }
+
+    /// The bytes that an independent reading of `docs/FORMAT.md` makes of the same numbers, by their length and CRC-32.
+    #[test]
+    fn bytes_are_those_of_the_description() {
+        let (mut state, mut numbers, mut given) = (7_u64, Vec::new(), Vec::new());
+        for _ in 0..1_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            given.push(u8::try_from(state >> 60).unwrap());
+            let is_small = (state >> 50) & 3 != 0;
+            numbers.push(if is_small { (state >> 20) % 5 } else { (state >> 8) >> ((state >> 52) % 64).min(56) });
+        }
+        let expected = [(1_174, 0xa8c7_12be), (1_201, 0xcc37_0c87), (1_209, 0x6e59_1ac1), (1_265, 0x19e7_fa60)];
+        for (kind, (len, crc)) in (0..).zip(expected) {
+            let contexts = Contexts::from_number(kind).unwrap();
+            let bytes = encode(&numbers, &given, contexts, usize::MAX).unwrap();
+            assert_eq!((bytes.len(), crc32fast::hash(&bytes)), (len, crc), "{contexts:?}");
+        }
+    }
 }
