@@ -219,6 +219,8 @@ function ProcessGrid({ model, grid }) {
       grid.current?.setWidths(narrow.peek() ? {} : module.chosenWidths());
       if (!module.applyArrangement(model)) return;
       if (model.snapshot.hostname) model.changed('wish');
+      // Rows stand elsewhere now; what is selected comes into sight again.
+      if (grid.current?.selected) grid.current.select(grid.current.selected, true);
     });
   }, [arrangement, narrow.value, model]);
   useEffect(() => grid.current?.measure(), [density.value]);
