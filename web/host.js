@@ -220,7 +220,11 @@ function ProcessGrid({ model, grid }) {
       if (!module.applyArrangement(model)) return;
       if (model.snapshot.hostname) model.changed('wish');
       // Rows stand elsewhere now; what is selected comes into sight again.
-      if (grid.current?.selected) grid.current.select(grid.current.selected, true);
+      const at = model.tree.indexOf(grid.current?.selected ?? '');
+      if (at >= 0) {
+        grid.current?.render();
+        grid.current?.scrollTo(at);
+      }
     });
   }, [arrangement, narrow.value, model]);
   useEffect(() => grid.current?.measure(), [density.value]);
