@@ -52,7 +52,7 @@ impl Serving {
             let line = line?;
             if let Some(at) = line.find("http://127.0.0.1:") {
                 let rest = &line[at + "http://".len()..];
-                serving.url = format!("http://{}", rest.split('/').next().unwrap_or(rest));
+                serving.url = format!("http://{}", rest.split(['/', ' ']).next().unwrap_or(rest));
             }
             // The last line of the greeting.
             if line.contains("Ctrl-C") {
