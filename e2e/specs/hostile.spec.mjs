@@ -111,7 +111,8 @@ test('hostile strings in groups, comparison, rankings, between samples, in the s
     await visit(page, hostUrl(server, 'plain', { group }));
     await page.locator('.row.group:not([hidden])').first().waitFor();
     assert.deepEqual(await sane(), FINE, group);
-    await page.locator('.row.group:not([hidden])').first().click();
+    // The row with the focus stays in the document where it is out of sight; nobody clicks on it there.
+    await page.locator('.row.group:visible').first().click();
     await page.locator('.pane h2').waitFor();
     assert.deepEqual(await sane(), FINE, group);
   }

@@ -201,6 +201,9 @@ impl Agent {
     fn tick(&mut self) {
         let keep = !self.session.as_ref().is_some_and(Session::is_welcomed);
         self.watcher.tick(self.ticks.period(), keep);
+        if let Some(session) = &mut self.session {
+            session.note_wait(&self.watcher);
+        }
         self.drain_at = self.drain_at.map(|_| Instant::now() + self.drain_pace.after_snapshot());
         if self.once && self.watcher.outboxes.has_written() {
             self.draining = true;
@@ -343,7 +346,7 @@ impl Agent {
             return Flow::End(if self.once { Err(AgentError::NotSent(reason)) } else { Ok(()) });
         }
         self.wish.worked = false;
-        self.problem("the server does not answer the agent's greeting");
+        self.problem("the server does not answer the agent");
         self.disconnect("no answer");
         Flow::Go
     }

@@ -148,8 +148,17 @@ impl Outbox {
         self.keyframe_needed = true;
     }
 
+    /// Whether some of what was sent on this connection was dropped before the server said whether it arrived. Only then
+    /// the gap can be told exactly.
+    pub(crate) fn awaits_acknowledgement(&self) -> bool {
+        self.cursor < self.first_kept() && self.cursor > self.acknowledged + 1
+    }
+
     /// Whether there is a frame to send, and the server would take it.
     pub(crate) fn has_next(&self) -> bool {
+        if self.awaits_acknowledgement() {
+            return false;
+        }
         let cursor = self.cursor.max(self.first_kept());
         let unacknowledged_before = self.acknowledged.max(self.first_kept() - 1);
         cursor <= self.newest() && cursor - unacknowledged_before <= UNACKNOWLEDGED_FRAMES_MAX as u64

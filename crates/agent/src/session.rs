@@ -11,6 +11,8 @@ use crate::watcher::Watcher;
 
 /// How long the server may take to answer the greeting.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to say what of the frames arrived that had to be dropped meanwhile; a new connection tells, too.
+const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a server may ask for keyframes before anything it acknowledges. More of it and the two do not understand
 /// each other.
 const REWINDS_MAX: u32 = 8;
@@ -22,6 +24,8 @@ pub(crate) struct Session {
     receiver: mpsc::Receiver<ServerMessage>,
     phase: Phase,
     rewinds: u32,
+    /// Nothing can be sent before an acknowledgement, which has to come by then.
+    acknowledgement_due: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +55,7 @@ pub(crate) enum Outcome {
 impl Session {
     pub(crate) fn new(link: Link<AgentMessage, ServerMessage>) -> Self {
         let (sender, receiver) = link.split();
-        Self { sender, receiver, phase: Phase::New, rewinds: 0 }
+        Self { sender, receiver, phase: Phase::New, rewinds: 0, acknowledgement_due: None }
     }
 
     pub(crate) async fn receive(&mut self) -> Option<ServerMessage> {
@@ -80,8 +84,16 @@ impl Session {
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Greeted { until } => Some(until),
-            Phase::New | Phase::Welcomed => None,
+            Phase::New => None,
+            Phase::Welcomed => self.acknowledgement_due,
         }
+    }
+
+    /// Looks whether it waits for an acknowledgement: to be called now and then.
+    pub(crate) fn note_wait(&mut self, watcher: &Watcher) {
+        let waits = self.is_welcomed() && watcher.outboxes.sending().awaits_acknowledgement();
+        let due = self.acknowledgement_due.unwrap_or_else(|| Instant::now() + ACKNOWLEDGEMENT_TIMEOUT);
+        self.acknowledgement_due = waits.then_some(due);
     }
 
     /// Sends what comes next.
@@ -118,6 +130,7 @@ impl Session {
             (Phase::Greeted { .. }, ServerMessage::Welcome(welcome)) => self.welcome(welcome, watcher),
             (Phase::Welcomed, ServerMessage::Acknowledged { sequence }) => {
                 self.rewinds = 0;
+                self.acknowledgement_due = None;
                 watcher.outboxes.sending_mut().acknowledge(sequence);
                 next_stream(watcher)
             }

@@ -139,3 +139,50 @@ impl HostChannel {
 pub(super) fn text(bytes: Vec<u8>) -> Utf8Bytes {
     Utf8Bytes::try_from(bytes).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use procession_model::Timestamp;
+    use tokio::sync::broadcast::error::TryRecvError;
+
+    use super::*;
+
+    fn id(sequence: u32) -> SnapshotId {
+        SnapshotId::new(0, sequence).expect("a number")
+    }
+
+    fn frame(kind: FrameKind, second: i64) -> Frame {
+        Frame::new(kind, Timestamp::from_ms(second * 1_000))
+    }
+
+    fn channel() -> HostChannel {
+        HostChannel::new("h".into(), id(1), &frame(FrameKind::Key, 1)).expect("a keyframe applies")
+    }
+
+    #[test]
+    fn a_thousand_viewers_share_the_bytes_of_one_encoding() {
+        let mut channel = channel();
+        let mut viewers: Vec<Joined> = (0..1_000).map(|_| channel.join(None)).collect();
+        let key = viewers[0].first[0].as_ptr();
+        assert!(viewers.iter().all(|viewer| viewer.first.len() == 1 && viewer.first[0].as_ptr() == key));
+        for sequence in 2..=4 {
+            channel.advance(id(sequence), &frame(FrameKind::Delta, sequence.into())).expect("a delta applies");
+            let told: Vec<Utf8Bytes> =
+                viewers.iter_mut().map(|viewer| viewer.rest.try_recv().expect("a message")).collect();
+            assert!(told[0].contains("\"delta\""), "{}", told[0]);
+            assert!(told.iter().all(|message| message.as_ptr() == told[0].as_ptr()));
+        }
+    }
+
+    #[test]
+    fn a_viewer_that_does_not_read_holds_up_nobody_and_nothing_is_kept_for_it() {
+        let mut channel = channel();
+        let (mut slow, mut quick) = (channel.join(None), channel.join(None));
+        let behind = u32::try_from(BEHIND_MAX).expect("small");
+        for sequence in 2..=behind + 11 {
+            channel.advance(id(sequence), &frame(FrameKind::Delta, sequence.into())).expect("a delta applies");
+            assert!(quick.rest.try_recv().is_ok());
+        }
+        assert!(matches!(slow.rest.try_recv(), Err(TryRecvError::Lagged(10))));
+    }
+}
