@@ -1,7 +1,7 @@
 //! Processes at snapshots as CSV: one table, whoever writes it (`GET /api/history/samples/`, `procession export`).
 //!
 //! Everything that a sample has is in it. Names, command lines and host names are chosen by strangers, so every text goes
-//! through [`harmless`].
+//! through `harmless`.
 
 use std::borrow::Cow;
 use std::io::Write;
