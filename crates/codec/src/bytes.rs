@@ -1,6 +1,7 @@
 //! Numbers as bytes: what frames and blocks share. Writers append to a `Vec<u8>`; the reader never reads past its end.
 
 use crate::DecodeError;
+use crate::numbers::{unzigzag, zigzag};
 
 const MORE: u8 = 0x80;
 
@@ -21,16 +22,6 @@ pub(crate) fn put_zigzag(out: &mut Vec<u8>, number: i64) {
 /// Appends a length or count.
 pub(crate) fn put_len(out: &mut Vec<u8>, len: usize) {
     put_varint(out, len as u64);
-}
-
-/// A signed number as an unsigned one, small where the signed one is near zero.
-pub(crate) const fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)).cast_unsigned()
-}
-
-/// The other way.
-pub(crate) const fn unzigzag(number: u64) -> i64 {
-    (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
 }
 
 /// Whether bytes have this checksum. Not looked at in fuzz targets, which would never get past it.

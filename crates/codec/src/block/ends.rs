@@ -5,7 +5,7 @@ use procession_model::{End, Exit, Timestamp};
 use super::column::{ColumnReader, ColumnWriter};
 use super::scale::{get_series, put_series};
 use crate::DecodeError;
-use crate::bytes::{unzigzag, zigzag};
+use crate::numbers::{unzigzag, zigzag};
 
 const TIME: u64 = 1;
 const CODE: u64 = 1 << 1;

@@ -4,11 +4,12 @@ use procession_model::{HostMetric, HostSample, Timestamp};
 
 use super::column::{ColumnBytes, ColumnReader, ColumnWriter};
 use super::lives::Lives;
-use super::scale::{cost, difference, get_series, get_steps, put_series, put_steps, sum};
+use super::scale::{cost, get_series, get_steps, put_series, put_steps};
 use super::skip::{FALSE_ONE_IN, FALSE_PIDS_ONE_IN, HashedSet, Skip};
 use super::{BLOCK_BRIEF_MAX, BLOCK_FRAMES_MAX, BLOCK_ROWS_MAX, BLOCK_SAMPLES_MAX, Effort, VERSION};
 use crate::DecodeError;
 use crate::bytes::{Reader, checksum_fits, put_len, put_varint, put_zigzag};
+use crate::numbers::{add_difference, difference};
 
 /// Sections of the head, then of the body, in their order.
 pub(super) const TIMELINE: usize = 0;
@@ -322,10 +323,10 @@ fn get_times(columns: &mut ColumnReader<'_>, count: usize) -> Result<Vec<Timesta
     let time = |time: u64| Timestamp::from_ms(time.cast_signed());
     if is_steady {
         let steady = |index: u64| first.wrapping_add(pace.wrapping_mul(index));
-        return Ok((0..).zip(differences).map(|(index, step)| time(sum(steady(index), step))).collect());
+        return Ok((0..).zip(differences).map(|(index, step)| time(add_difference(steady(index), step))).collect());
     }
     let steps = differences.into_iter().scan(first, |before, step| {
-        *before = before.wrapping_add(sum(pace, step));
+        *before = before.wrapping_add(add_difference(pace, step));
         Some(*before)
     });
     Ok(std::iter::once(first).chain(steps).take(count).map(time).collect())

@@ -9,10 +9,11 @@ use super::column::{ColumnBytes, ColumnReader, ColumnWriter};
 use super::dictionary::{Dictionary, NewStrings};
 use super::lives::{Change, Life, Lives};
 use super::row::{Phase, RowSeries, processes};
-use super::scale::{Scale, ZERO, cost, difference, sum};
+use super::scale::{Scale, ZERO, cost};
 use super::ticks::Units;
 use super::{BLOCK_SAMPLES_MAX, Effort};
 use crate::DecodeError;
+use crate::numbers::{add_difference, difference};
 
 /// States from here on are written as this plus the number of their name.
 const FIRST_NAMED_STATE: u64 = ProcessState::FIRST_OTHER as u64;
@@ -241,7 +242,7 @@ impl MetricTable {
                 walk.take(&mut table, 0, number)?;
             }
             for (gap, number) in entries.by_ref().take(count) {
-                before = if scale.is_delta { sum(before, number) } else { number };
+                before = if scale.is_delta { add_difference(before, number) } else { number };
                 let number = match &mut ticks {
                     Some(ticks) => ticks.number(walk.frame_after(gap)?, before)?,
                     None => before,

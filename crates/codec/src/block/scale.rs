@@ -4,7 +4,8 @@
 use procession_model::Metric;
 
 use crate::DecodeError;
-use crate::bytes::{put_varint, unzigzag, zigzag};
+use crate::bytes::put_varint;
+use crate::numbers::{add_difference, difference, greatest_divisor, unzigzag, zigzag};
 
 use super::column::{ColumnReader, ColumnWriter};
 
@@ -62,36 +63,6 @@ impl Scale {
     }
 }
 
-fn greatest_divisor(values: impl Iterator<Item = u64>) -> u64 {
-    let mut divisor = 0;
-    for value in values {
-        if divisor == 1 {
-            break;
-        }
-        if divisor == 0 || value % divisor != 0 {
-            divisor = greatest_common_divisor(divisor, value);
-        }
-    }
-    divisor
-}
-
-const fn greatest_common_divisor(mut one: u64, mut other: u64) -> u64 {
-    while other != 0 {
-        (one, other) = (other, one % other);
-    }
-    one
-}
-
-/// How a number differs from the one before it.
-pub(super) const fn difference(before: u64, number: u64) -> u64 {
-    zigzag(number.wrapping_sub(before).cast_signed())
-}
-
-/// The other way.
-pub(super) const fn sum(before: u64, difference: u64) -> u64 {
-    before.wrapping_add(unzigzag(difference).cast_unsigned())
-}
-
 /// Roughly what numbers cost in bits.
 pub(super) fn cost(numbers: &[u64]) -> u64 {
     numbers.iter().map(|number| u64::from(u64::BITS - number.leading_zeros())).sum()
@@ -136,7 +107,7 @@ pub(super) fn differences(numbers: &[u64]) -> Vec<u64> {
 pub(super) fn add_up(numbers: &mut [u64]) {
     let mut before = 0;
     for number in numbers {
-        before = sum(before, *number);
+        before = add_difference(before, *number);
         *number = before;
     }
 }

@@ -7,8 +7,9 @@
 use procession_model::Timestamp;
 
 use super::column::{ColumnReader, ColumnWriter};
-use super::scale::{cost, difference, sum};
+use super::scale::cost;
 use crate::DecodeError;
+use crate::numbers::{add_difference, difference};
 
 /// Units are kept in this many parts of a hundredth of a percent.
 const PARTS: u64 = 1 << PARTS_LOG;
@@ -65,7 +66,7 @@ impl Units {
     /// The other way.
     pub(super) fn join(&self, frame: u32, ticks: u64, rest: u64) -> Result<u64, DecodeError> {
         let unit = self.0.get(frame as usize).ok_or(DecodeError::Invalid("the frame of a change"))?;
-        Ok(sum(in_hundredths(ticks, *unit), rest))
+        Ok(add_difference(in_hundredths(ticks, *unit), rest))
     }
 
     fn differences(&self, nominal: &[u64]) -> Vec<u64> {
@@ -78,7 +79,9 @@ impl Units {
 
     pub(super) fn get(columns: &mut ColumnReader<'_>, times: &[Timestamp]) -> Result<Self, DecodeError> {
         let differences = columns.get(times.len())?;
-        Ok(Self(nominal(times).into_iter().zip(differences).map(|(nominal, step)| sum(nominal, step)).collect()))
+        Ok(Self(
+            nominal(times).into_iter().zip(differences).map(|(nominal, step)| add_difference(nominal, step)).collect(),
+        ))
     }
 }
 

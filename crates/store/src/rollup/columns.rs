@@ -2,26 +2,7 @@
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnReader, ColumnWriter};
-
-/// A signed number as an unsigned one, small where the signed one is near zero.
-pub(super) const fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)).cast_unsigned()
-}
-
-/// The other way.
-pub(super) const fn unzigzag(number: u64) -> i64 {
-    (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
-}
-
-/// The way from one number to another, small where they are near.
-pub(super) const fn way(from: u64, to: u64) -> u64 {
-    zigzag(to.wrapping_sub(from).cast_signed())
-}
-
-/// Where a way leads.
-pub(super) const fn go(from: u64, way: u64) -> u64 {
-    from.wrapping_add(unzigzag(way).cast_unsigned())
-}
+use procession_codec::numbers::{greatest_divisor, unzigzag, zigzag};
 
 /// An optional number: one more than it is, 0 where it is absent.
 pub(super) const fn optional(number: Option<u64>) -> u64 {
@@ -58,18 +39,17 @@ impl SeriesWriter {
         let first = numbers.next().unwrap_or(0);
         let mut before = first;
         let ways = numbers.map(|number| number.wrapping_sub(std::mem::replace(&mut before, number)).cast_signed());
-        let ways: Vec<i64> = ways.collect();
-        let divisor = ways.iter().fold(0, |divisor, way| common_divisor(divisor, way.unsigned_abs())).max(1);
-        self.heads.extend([first, divisor]);
-        let divided = |way: &i64| way.signum().wrapping_mul((way.unsigned_abs() / divisor).cast_signed());
-        self.columns.push(ways.iter().map(|way| zigzag(divided(way))).collect());
+        self.add_divided(first, ways.collect());
     }
 
     /// Adds a list of ways.
     pub(super) fn add_ways(&mut self, ways: impl IntoIterator<Item = u64>) {
-        let ways: Vec<i64> = ways.into_iter().map(unzigzag).collect();
-        let divisor = ways.iter().fold(0, |divisor, way| common_divisor(divisor, way.unsigned_abs())).max(1);
-        self.heads.extend([0, divisor]);
+        self.add_divided(0, ways.into_iter().map(unzigzag).collect());
+    }
+
+    fn add_divided(&mut self, first: u64, ways: Vec<i64>) {
+        let divisor = greatest_divisor(ways.iter().map(|way| way.unsigned_abs())).max(1);
+        self.heads.extend([first, divisor]);
         let divided = |way: &i64| way.signum().wrapping_mul((way.unsigned_abs() / divisor).cast_signed());
         self.columns.push(ways.iter().map(|way| zigzag(divided(way))).collect());
     }
@@ -80,13 +60,6 @@ impl SeriesWriter {
             columns.put(column);
         }
     }
-}
-
-const fn common_divisor(mut one: u64, mut other: u64) -> u64 {
-    while other != 0 {
-        (one, other) = (other, one % other);
-    }
-    one
 }
 
 /// Reads what [`SeriesWriter`] wrote.

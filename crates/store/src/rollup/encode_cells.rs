@@ -3,8 +3,9 @@
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnReader, ColumnWriter};
+use procession_codec::numbers::{add_difference, difference, unzigzag, zigzag};
 
-use super::columns::{from_optional, get_one, go, optional, pace, unzigzag, way, zigzag};
+use super::columns::{from_optional, get_one, optional, pace};
 use super::{Cell, Step};
 
 /// What of a cell is not as expected.
@@ -120,9 +121,9 @@ impl Columns {
         if (cell.samples, cell.cpu_ms, cell.memory_samples) != expected.counts() {
             mask |= COUNTS;
             let ways = [
-                way(expected.samples, cell.samples),
-                way(known.cpu_ms, cell.cpu_ms),
-                way(known.memory_samples, cell.memory_samples),
+                difference(expected.samples, cell.samples),
+                difference(known.cpu_ms, cell.cpu_ms),
+                difference(known.memory_samples, cell.memory_samples),
             ];
             self.counts.iter_mut().zip(ways).for_each(|(column, way)| column.push(way));
         }
@@ -135,7 +136,7 @@ impl Columns {
             if times.is_none() {
                 self.rests.push(zigzag(rest));
             }
-            let numbers = [optional(cell.cpu_max), way(highest, sum), optional(times.map(zigzag))];
+            let numbers = [optional(cell.cpu_max), difference(highest, sum), optional(times.map(zigzag))];
             self.cpu.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
         }
         if cell.memory_max != expected.memory_max || deficit(cell) != 0 {
@@ -155,7 +156,7 @@ impl Columns {
 
     fn take_memory(&mut self, expected: &Expected<'_>, cell: &Cell) {
         let shifted = |memory: Option<u64>| optional(memory.map(|memory| memory >> self.shift));
-        let number = way(shifted(expected.memory_max.filter(|_| !expected.is_first)), shifted(cell.memory_max));
+        let number = difference(shifted(expected.memory_max.filter(|_| !expected.is_first)), shifted(cell.memory_max));
         let column = if expected.is_first { &mut self.first_memory } else { &mut self.memory };
         column.push(number);
         let (deficit, rise) = (deficit(cell), rise(expected, cell.memory_max));
@@ -423,15 +424,15 @@ impl Reading {
         let mut cell = expected.cell(expected.samples);
         if mask & COUNTS != 0 {
             let [samples, cpu_ms, memory_samples] = &mut self.counts;
-            cell = expected.cell(go(expected.samples, next(samples)?));
-            cell.cpu_ms = go(cell.cpu_ms, next(cpu_ms)?);
-            cell.memory_samples = go(cell.memory_samples, next(memory_samples)?);
+            cell = expected.cell(add_difference(expected.samples, next(samples)?));
+            cell.cpu_ms = add_difference(cell.cpu_ms, next(cpu_ms)?);
+            cell.memory_samples = add_difference(cell.memory_samples, next(memory_samples)?);
             cell.cpu_max = expected_cpu(cell.cpu_ms);
         }
         if mask & CPU != 0 {
             let [highest, sum, rest] = &mut self.cpu;
             cell.cpu_max = from_optional(next(highest)?);
-            let sum = go(cell.cpu_max.unwrap_or(0), next(sum)?);
+            let sum = add_difference(cell.cpu_max.unwrap_or(0), next(sum)?);
             let rest = match from_optional(next(rest)?) {
                 Some(times) => unzigzag(times).wrapping_mul(cell.cpu_max.unwrap_or(0).cast_signed()),
                 None => unzigzag(next(&mut self.rests)?),
@@ -443,7 +444,7 @@ impl Reading {
             let shifted = |memory: Option<u64>| optional(memory.map(|memory| memory >> self.shift));
             let before = shifted(expected.memory_max.filter(|_| !expected.is_first));
             let number = next(if expected.is_first { &mut self.first_memory } else { &mut self.memory })?;
-            cell.memory_max = from_optional(go(before, number)).map(|memory| memory << self.shift);
+            cell.memory_max = from_optional(add_difference(before, number)).map(|memory| memory << self.shift);
             deficit = match next(&mut self.deficit_times)? {
                 0 => next(&mut self.deficits)? << self.shift,
                 times => (times - 1).wrapping_mul(rise(expected, cell.memory_max)),

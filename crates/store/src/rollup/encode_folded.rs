@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnReader, ColumnWriter};
+use procession_codec::numbers::{unzigzag, zigzag};
 use procession_model::Identity;
 
-use super::columns::{SeriesReader, SeriesWriter, get_count, unzigzag, zigzag};
+use super::columns::{SeriesReader, SeriesWriter, get_count};
 use super::encode::{Strings, optional_string, string};
 use super::encode_cells::{Place, Run, get_cells, put_cells};
 use super::encode_rows::Parents;

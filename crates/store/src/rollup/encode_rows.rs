@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnReader, ColumnWriter};
+use procession_codec::numbers::{add_difference, difference, unzigzag, zigzag};
 use procession_model::{Description, End, Exit, Identity, Timestamp};
 
-use super::columns::{SeriesReader, SeriesWriter, from_optional, get_count, go, unzigzag, way, zigzag};
+use super::columns::{SeriesReader, SeriesWriter, from_optional, get_count};
 use super::encode::{Strings, optional_string, steps_of, string};
 use super::encode_cells::Place;
 use super::{Rollup, Row, Step};
@@ -45,7 +46,7 @@ pub(super) fn put_rows(columns: &mut ColumnWriter, strings: &mut Strings, rollup
     series.add(rows.iter().map(|row| row.first.as_ms().cast_unsigned()));
     series.add_ways(rows.iter().map(|row| zigzag(newest.since_ms(row.last))));
     let previous = rows.iter().filter_map(|row| Some(row.first.since_ms(row.previous?)));
-    series.add_ways(previous.map(|before| way(pace_ms, before.cast_unsigned())));
+    series.add_ways(previous.map(|before| difference(pace_ms, before.cast_unsigned())));
     series.finish(columns);
     put_ends(columns, rows, pace_ms);
 }
@@ -88,7 +89,7 @@ impl Parents {
 
 fn ways(numbers: impl Iterator<Item = u64>) -> Vec<u64> {
     let mut before = 0;
-    numbers.map(|number| way(std::mem::replace(&mut before, number), number)).collect()
+    numbers.map(|number| difference(std::mem::replace(&mut before, number), number)).collect()
 }
 
 fn flags(row: &Row) -> u64 {
@@ -112,7 +113,7 @@ fn put_ends(columns: &mut ColumnWriter, rows: &[Row], pace_ms: u64) {
     columns.put(&ends.iter().map(|(_, end, _)| exit(end)).collect::<Vec<_>>());
     columns.put(&ends.iter().map(|(_, end, told)| time(end, told)).collect::<Vec<_>>());
     let mut series = SeriesWriter::default();
-    series.add_ways(ends.iter().map(|(row, _, told)| way(pace_ms, told.since_ms(row.last).cast_unsigned())));
+    series.add_ways(ends.iter().map(|(row, _, told)| difference(pace_ms, told.since_ms(row.last).cast_unsigned())));
     series.add(
         ends.iter()
             .map(|(_, end, _)| u64::from(end.cpu_time_us.is_some()) + 2 * u64::from(end.peak_memory_bytes.is_some())),
@@ -166,7 +167,7 @@ pub(super) fn get_rows(
             parent,
             first,
             last: newest.plus_ms(unzigzag(lasts[index]).saturating_neg()),
-            previous: before.map(|way| first.plus_ms(go(pace_ms, way).cast_signed().saturating_neg())),
+            previous: before.map(|way| first.plus_ms(add_difference(pace_ms, way).cast_signed().saturating_neg())),
             is_whole: flags & IS_WHOLE != 0,
             end: None,
             first_step: 0,
@@ -195,7 +196,7 @@ fn get_ends(columns: &mut ColumnReader<'_>, flags: &[u64], pace_ms: u64, rows: &
     };
     let ended = rows.iter_mut().zip(flags).filter(|(_, flags)| **flags & HAS_END != 0);
     for (index, (row, _)) in ended.enumerate() {
-        let told = row.last.plus_ms(go(pace_ms, told[index]).cast_signed());
+        let told = row.last.plus_ms(add_difference(pace_ms, told[index]).cast_signed());
         let end = End {
             time: from_optional(times[index]).map(|way| told.plus_ms(unzigzag(way).saturating_neg())),
             exit: exit(exits[index])?,
@@ -252,7 +253,7 @@ fn pid(number: u64) -> Result<u32, DecodeError> {
 fn add_up(ways: &mut [u64]) {
     let mut before = 0;
     for way in ways {
-        before = go(before, *way);
+        before = add_difference(before, *way);
         *way = before;
     }
 }

@@ -3,9 +3,10 @@
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnReader, ColumnWriter};
+use procession_codec::numbers::{add_difference, difference, unzigzag, zigzag};
 use procession_model::{HostMetric, HostSample, Metric};
 
-use super::columns::{SeriesReader, SeriesWriter, from_optional, get_count, go, optional, unzigzag, way, zigzag};
+use super::columns::{SeriesReader, SeriesWriter, from_optional, get_count, optional};
 use super::{Rollup, Step};
 
 /// The most steps of a rollup.
@@ -27,16 +28,16 @@ pub(super) fn put_steps(columns: &mut ColumnWriter, rollup: &Rollup) {
     let mut ways = |value: &dyn Fn(&Step) -> u64| series.add_ways(steps.iter().map(value));
     ways(&|step| zigzag(step.first.since_ms(start(step))));
     ways(&|step| zigzag(step.last.since_ms(step.first)));
-    ways(&|step| way(rollup.step_ms, step.interval_ms));
-    ways(&|step| way(times(step.processes_max.into(), step.snapshots), step.process_samples));
+    ways(&|step| difference(rollup.step_ms, step.interval_ms));
+    ways(&|step| difference(times(step.processes_max.into(), step.snapshots), step.process_samples));
     ways(&|step| zigzag(step.cpu_max.cast_signed()));
-    ways(&|step| way(step.cpu_max, narrow(step.cpu_sum)));
-    ways(&|step| way(times(step.memory_max, step.snapshots), narrow(step.memory_sum)));
-    ways(&|step| way(step.snapshots, step.host_cpu_snapshots));
-    ways(&|step| way(step.snapshots, step.host_memory_snapshots));
-    ways(&|step| way(host_cpu(step), narrow(step.host_cpu_sum)));
-    ways(&|step| way(host_tenths(step), step.host_cpu_tenths));
-    ways(&|step| way(host_memory(step), narrow(step.host_memory_sum)));
+    ways(&|step| difference(step.cpu_max, narrow(step.cpu_sum)));
+    ways(&|step| difference(times(step.memory_max, step.snapshots), narrow(step.memory_sum)));
+    ways(&|step| difference(step.snapshots, step.host_cpu_snapshots));
+    ways(&|step| difference(step.snapshots, step.host_memory_snapshots));
+    ways(&|step| difference(host_cpu(step), narrow(step.host_cpu_sum)));
+    ways(&|step| difference(host_tenths(step), step.host_cpu_tenths));
+    ways(&|step| difference(host_memory(step), narrow(step.host_memory_sum)));
     for metric in HostMetric::ALL {
         series.add(steps.iter().map(|step| optional(step.host.get(metric))));
     }
@@ -81,23 +82,23 @@ fn step(step_ms: u64, numbers: &Numbers<'_>) -> Result<Step, DecodeError> {
         last: first.plus_ms(unzigzag(way(1))),
         last_sequence: narrow_32(list(1))?,
         snapshots,
-        interval_ms: go(step_ms, way(2)),
-        process_samples: go(times(processes_max.into(), snapshots), way(3)),
+        interval_ms: add_difference(step_ms, way(2)),
+        process_samples: add_difference(times(processes_max.into(), snapshots), way(3)),
         processes_max,
-        cpu_sum: go(cpu_max, way(5)).into(),
+        cpu_sum: add_difference(cpu_max, way(5)).into(),
         cpu_max,
-        memory_sum: go(times(memory_max, snapshots), way(6)).into(),
+        memory_sum: add_difference(times(memory_max, snapshots), way(6)).into(),
         memory_max,
-        host_cpu_snapshots: go(snapshots, way(7)),
+        host_cpu_snapshots: add_difference(snapshots, way(7)),
         host_cpu_sum: 0,
         host_cpu_tenths: 0,
         host_memory_sum: 0,
-        host_memory_snapshots: go(snapshots, way(8)),
+        host_memory_snapshots: add_difference(snapshots, way(8)),
         host: HostSample::from_raw(host),
     };
-    step.host_cpu_sum = go(host_cpu(&step), way(9)).into();
-    step.host_cpu_tenths = go(host_tenths(&step), way(10));
-    step.host_memory_sum = go(host_memory(&step), way(11)).into();
+    step.host_cpu_sum = add_difference(host_cpu(&step), way(9)).into();
+    step.host_cpu_tenths = add_difference(host_tenths(&step), way(10));
+    step.host_memory_sum = add_difference(host_memory(&step), way(11)).into();
     Ok(step)
 }
 

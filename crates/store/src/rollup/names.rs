@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnBytes, ColumnWriter, Effort};
+use procession_codec::numbers::{add_difference, difference};
 use procession_model::Timestamp;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::Rollup;
-use super::columns::{from_optional, get_count, get_one, go, optional, way};
+use super::columns::{from_optional, get_count, get_one, optional};
 use crate::StoreError;
 use crate::engine::{BlockEntry, Engine, Segments};
 
@@ -49,7 +50,7 @@ impl Names {
             add(&mut names, &folded.key.name, (folded.count > 0).then_some((folded.first, folded.last)));
         }
         let begin = rollup.steps.first().map_or(0, |step| step.first.as_ms().cast_unsigned());
-        let since_begin = |time: Timestamp| way(begin, time.as_ms().cast_unsigned());
+        let since_begin = |time: Timestamp| difference(begin, time.as_ms().cast_unsigned());
         let mut columns = ColumnWriter::new(Effort::Small);
         columns.put(&[names.len() as u64]);
         let mut before = 0;
@@ -84,7 +85,8 @@ impl Names {
         let begin = get_one(&mut columns)?;
         let (firsts, lasts) = (columns.get(count)?, columns.get(count)?);
         columns.end()?;
-        let time = |number| from_optional(number).map(|way| Timestamp::from_ms(go(begin, way).cast_signed()));
+        let time =
+            |number| from_optional(number).map(|way| Timestamp::from_ms(add_difference(begin, way).cast_signed()));
         let seen = firsts.into_iter().zip(lasts).map(|(first, last)| Some((time(first)?, time(last)?))).collect();
         Ok(Self { hashes, seen })
     }
