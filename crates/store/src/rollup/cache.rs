@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use procession_codec::DecodeError;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -47,15 +48,11 @@ impl Weighter<i64, Arc<Rollup>> for Weights {
 
 /// A rollup; `None` once it was deleted.
 pub(crate) fn read<S: Segments>(engine: &Engine<S>, entry: &BlockEntry) -> Result<Option<Arc<Rollup>>, StoreError> {
-    if let Some(found) = engine.rollups().0.get(&entry.id) {
-        return Ok(Some(found));
+    let rollup = read_by(engine, entry, encode::decode)?;
+    if let Some(rollup) = &rollup {
+        engine.rollups().0.insert(entry.id, Arc::clone(rollup));
     }
-    let Some(body) = engine.segments().block_body(entry.id)? else {
-        return Ok(None);
-    };
-    let rollup = Arc::new(decode(entry, &body)?);
-    engine.rollups().0.insert(entry.id, Arc::clone(&rollup));
-    Ok(Some(rollup))
+    Ok(rollup)
 }
 
 /// A rollup without its processes; `None` once it was deleted. Not kept: it is read in a moment.
@@ -63,14 +60,7 @@ pub(crate) fn read_steps<S: Segments>(
     engine: &Engine<S>,
     entry: &BlockEntry,
 ) -> Result<Option<Arc<Rollup>>, StoreError> {
-    if let Some(found) = engine.rollups().0.get(&entry.id) {
-        return Ok(Some(found));
-    }
-    let Some(body) = engine.segments().block_body(entry.id)? else {
-        return Ok(None);
-    };
-    let damaged = |error| StoreError::Damaged(format!("host {}: rollup {}: {error}", entry.host, entry.id));
-    encode::decode_steps(&body).map(Arc::new).map(Some).map_err(damaged)
+    read_by(engine, entry, encode::decode_steps)
 }
 
 /// A rollup with what these programs and users did alone; `None` once it was deleted. Kept only if all of it is.
@@ -79,14 +69,22 @@ pub(crate) fn read_of<S: Segments>(
     entry: &BlockEntry,
     wanted: &dyn Fn(&str, Option<&str>) -> bool,
 ) -> Result<Option<Arc<Rollup>>, StoreError> {
+    read_by(engine, entry, |body| encode::decode_of(body, wanted))
+}
+
+/// The whole rollup where it is kept, else as much of it as is decoded.
+fn read_by<S: Segments>(
+    engine: &Engine<S>,
+    entry: &BlockEntry,
+    decode: impl FnOnce(&[u8]) -> Result<Rollup, DecodeError>,
+) -> Result<Option<Arc<Rollup>>, StoreError> {
     if let Some(found) = engine.rollups().0.get(&entry.id) {
         return Ok(Some(found));
     }
     let Some(body) = engine.segments().block_body(entry.id)? else {
         return Ok(None);
     };
-    let damaged = |error| StoreError::Damaged(format!("host {}: rollup {}: {error}", entry.host, entry.id));
-    encode::decode_of(&body, wanted).map(Arc::new).map(Some).map_err(damaged)
+    decode(&body).map(|rollup| Some(Arc::new(rollup))).map_err(|error| damaged(entry, &error))
 }
 
 /// Reads every rollup; what is damaged, in words.
@@ -95,13 +93,12 @@ pub(crate) fn damages<S: Segments>(engine: &Engine<S>) -> Result<Vec<String>, St
     for level in [Level::Minute, Level::QuarterHour] {
         for entry in engine.segments().blocks(BlockFilter { host: None, level, range: Range::default() })? {
             let Some(body) = engine.segments().block_body(entry.id)? else { continue };
-            damages.extend(decode(&entry, &body).err().map(|error| error.to_string()));
+            damages.extend(encode::decode(&body).err().map(|error| damaged(&entry, &error).to_string()));
         }
     }
     Ok(damages)
 }
 
-fn decode(entry: &BlockEntry, body: &[u8]) -> Result<Rollup, StoreError> {
-    let damaged = |error| StoreError::Damaged(format!("host {}: rollup {}: {error}", entry.host, entry.id));
-    encode::decode(body).map_err(damaged)
+fn damaged(entry: &BlockEntry, error: &DecodeError) -> StoreError {
+    StoreError::Damaged(format!("host {}: rollup {}: {error}", entry.host, entry.id))
 }
