@@ -138,4 +138,10 @@ export async function visit(page, url) {
 /** A host's address on the page. @param {TestServer} server @param {string} hostname @param {Record<string, string>} [more] */
 export const hostUrl = (server, hostname, more = {}) => `${server.url}/host?${new URLSearchParams({ name: hostname, ...more })}`;
 
+/**
+ * The first row shown whose process has this name.
+ * @param {import('playwright-core').Page} page @param {string} name
+ */
+export const rowNamed = (page, name) => page.locator('.row:not([hidden])', { has: page.locator('.label', { hasText: name }) }).first();
+
 export { startBrowser };

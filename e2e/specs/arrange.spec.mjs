@@ -2,7 +2,7 @@
 // an order that holds while people point, completion, times in the address, the kiosk.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { TestServer, hostUrl, signedIn, startBrowser, visit } from '../harness.mjs';
+import { TestServer, hostUrl, rowNamed, signedIn, startBrowser, visit } from '../harness.mjs';
 import { smallTree, snapshot } from '../samples.mjs';
 
 const server = new TestServer();
@@ -39,7 +39,7 @@ beforeEach(async () => {
   await row('init').focus();
 });
 
-const row = (/** @type {string} */ name) => page.locator('.row:not([hidden])', { has: page.locator('.label', { hasText: name }) }).first();
+const row = (/** @type {string} */ name) => rowNamed(page, name);
 const shown = async () => page.locator('.row:not([hidden])').evaluateAll((rows) => rows.sort((a, b) => Number(a.getAttribute('aria-rowindex')) - Number(b.getAttribute('aria-rowindex'))).map((one) => one.querySelector('.label')?.textContent ?? ''));
 const parameter = async (/** @type {string} */ name, /** @type {string | null} */ value) => page.waitForFunction(([n, v]) => new URLSearchParams(location.search).get(n ?? '') === v, [name, value]);
 const headers = () => page.locator('[role=columnheader]').evaluateAll((cells) => cells.map((cell) => cell instanceof HTMLElement ? cell.dataset['column'] ?? '' : ''));

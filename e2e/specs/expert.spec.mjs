@@ -2,7 +2,7 @@
 // a pid that is used again is another process.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { TestServer, hostUrl, signedIn, startBrowser, visit } from '../harness.mjs';
+import { TestServer, hostUrl, rowNamed, signedIn, startBrowser, visit } from '../harness.mjs';
 import { bigTree, smallTree, snapshot } from '../samples.mjs';
 
 const server = new TestServer();
@@ -34,7 +34,7 @@ beforeEach(async () => {
   await row('init').focus();
 });
 
-const row = (/** @type {string} */ name) => page.locator('.row:not([hidden])', { has: page.locator('.label', { hasText: name }) }).first();
+const row = (/** @type {string} */ name) => rowNamed(page, name);
 /** @param {string} name @param {string} column */
 const cell = async (name, column) => {
   const index = await page.locator(`[data-column=${column}]`).getAttribute('aria-colindex');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { TestServer, binary, hostUrl, signedIn, startBrowser, visit } from '../harness.mjs';
+import { TestServer, binary, hostUrl, rowNamed, signedIn, startBrowser, visit } from '../harness.mjs';
 
 const server = new TestServer();
 const HOSTS = 30;
@@ -38,7 +38,7 @@ after(async () => {
   await server.close();
 });
 
-const row = (/** @type {string} */ name) => page.locator('.row:not([hidden])', { has: page.locator('.label', { hasText: name }) }).first();
+const row = (/** @type {string} */ name) => rowNamed(page, name);
 
 test('all hosts are listed as they come, live, with what they do', async () => {
   await page.locator(`[role=grid][aria-rowcount="${HOSTS + 2}"]`).waitFor();

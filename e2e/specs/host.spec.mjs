@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { TestServer, hostUrl, signedIn, startBrowser } from '../harness.mjs';
+import { TestServer, hostUrl, rowNamed, signedIn, startBrowser } from '../harness.mjs';
 import { bigTree, smallTree, snapshot } from '../samples.mjs';
 
 const server = new TestServer();
@@ -28,7 +28,7 @@ after(async () => {
   await server.close();
 });
 
-const row = (/** @type {string} */ name) => page.locator('.row:not([hidden])', { has: page.locator('.label', { hasText: name }) }).first();
+const row = (/** @type {string} */ name) => rowNamed(page, name);
 const shown = async () => page.locator('.row:not([hidden]) .label').allTextContents();
 
 /** Rows are drawn with the next frame: asks until the answer is the expected one, at most ten seconds. @param {() => Promise<unknown>} ask @param {unknown} expected */
