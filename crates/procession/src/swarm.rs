@@ -9,6 +9,7 @@ mod figures;
 mod frames;
 pub mod machine;
 mod pattern;
+mod post;
 mod programs;
 mod target;
 mod uploads;

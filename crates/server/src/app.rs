@@ -15,6 +15,7 @@ use crate::hosts::HostDirectory;
 use crate::ingest::Ingest;
 use crate::live::Hub;
 use crate::metrics::Metrics;
+use crate::upload::KnownUploads;
 
 /// Everything that handlers share.
 pub(crate) struct App {
@@ -26,6 +27,8 @@ pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) allowed_hosts: HostAllowList,
     pub(crate) ingest: Ingest,
+    /// What uploads need not say again.
+    pub(crate) uploads: KnownUploads,
     pub(crate) hub: Hub,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) assets: Assets,

@@ -26,6 +26,7 @@ use crate::ingest::Ingest;
 use crate::listener::Acceptor;
 use crate::live::{Fleet, Hub, HubParts};
 use crate::metrics::Metrics;
+use crate::upload::KnownUploads;
 use crate::{router, tls};
 
 /// Connections that the kernel holds until they are taken: a thousand agents may come back at once.
@@ -119,6 +120,7 @@ impl Server {
             analysis: store,
             hosts,
             ingest,
+            uploads: KnownUploads::new(),
             metrics,
             config,
         });

@@ -26,6 +26,9 @@ pub(crate) fn format(time: Timestamp) -> String {
 /// A time from RFC 3339; without an offset it is taken as UTC, as the published clients mean it. Finer parts than
 /// milliseconds are cut off.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+    if let Some(ms) = plain_ms(text.as_bytes()) {
+        return Some(Timestamp::from_ms(ms));
+    }
     if text.len() > 64 {
         return None;
     }
@@ -37,6 +40,44 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
         }
     };
     (EARLIEST_MS..=LATEST_MS).contains(&ms).then(|| Timestamp::from_ms(ms))
+}
+
+/// Milliseconds of a time as [`format`] writes it, which is how nearly all are written: an upload has one a process. What is
+/// in any way special is left to the library.
+fn plain_ms(text: &[u8]) -> Option<i64> {
+    let (whole, fraction) = text.split_first_chunk::<19>()?;
+    let fraction = match fraction {
+        b"Z" => 0,
+        [b'.', a, b, c, b'Z'] => number(&[*a, *b, *c])?,
+        _ => return None,
+    };
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if marks.iter().any(|(at, mark)| whole[*at] != *mark) {
+        return None;
+    }
+    let [year, month, day] = [number(&whole[..4])?, number(&whole[5..7])?, number(&whole[8..10])?];
+    let [hour, minute, second] = [number(&whole[11..13])?, number(&whole[14..16])?, number(&whole[17..])?];
+    let days = match month {
+        // The 29th of February is left to the library too.
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if !(1..=12).contains(&month) || !(1..=days).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    // Years begin in March here, so that the day that comes and goes is their last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let days = year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - DAYS_TO_1970;
+    Some((days * 86_400 + hour * 3_600 + minute * 60 + second) * 1_000 + fraction)
+}
+
+/// Days from 1 March of the year 0 to 1 January 1970.
+const DAYS_TO_1970: i64 = 719_468;
+
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
 }
 
 /// A time from RFC 3339, or from a whole number of milliseconds since the Unix epoch.
@@ -89,6 +130,24 @@ mod tests {
         }
         for text in ["", "yesterday", "2025-13-01T00:00:00Z", "9999999999999999", "+123456-01-01T00:00:00Z"] {
             assert_eq!(parse_or_ms(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_times_are_what_the_library_makes_of_them() {
+        let mut checked = 0;
+        // Each day of the years 0000 to 9999 would take a while: each 11th, at times of the day that differ.
+        for number in 0..332_000_i64 {
+            let time = Timestamp::from_ms(EARLIEST_MS + number * 11 * 86_400_000 + number * 7_919_003 % 86_400_000);
+            let text = format(time);
+            if let Some(ms) = plain_ms(text.as_bytes()) {
+                assert_eq!(ms, time.as_ms(), "{text}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 331_000, "{checked}");
+        for text in ["2025-02-30T00:00:00Z", "2025-01-01T24:00:00Z", "2025-01-01T00:00:60Z", "2025-01-01t00:00:00Z"] {
+            assert_eq!(plain_ms(text.as_bytes()), None, "{text}");
         }
     }
 

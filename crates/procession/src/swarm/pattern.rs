@@ -7,18 +7,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 use procession_codec::{ApplyError, Frame, FrameKind, HostState, MetricChanges, frame};
 use procession_model::{Description, End, Identity, Metric, Snapshot, Timestamp};
+use procession_server::upload;
 
 use super::machine::{Machine, MachineConfig};
+use crate::moment;
 
 /// Ticks after which a pattern starts again.
 const TICKS: usize = 32;
+
+/// Of how many of them there are uploads, which are a hundred times as long as frames.
+const UPLOADS: usize = 8;
 
 /// The ticks of one made machine.
 #[derive(Debug)]
 pub(super) struct Pattern {
     key: Frame,
     deltas: Vec<Frame>,
-    last: Snapshot,
+    /// Uploads from after the time on.
+    uploads: Vec<Bytes>,
     turnover: Turnover,
 }
 
@@ -40,12 +46,16 @@ impl Pattern {
         let mut last = machine.tick(boot);
         let key = state.advance(&last)?;
         let mut deltas = Vec::with_capacity(TICKS);
+        let mut uploads = Vec::with_capacity(UPLOADS);
         for _ in 0..TICKS {
             last = machine.tick(last.time.plus_ms(1));
             deltas.push(state.advance(&last)?);
+            if uploads.len() < UPLOADS {
+                uploads.push(upload_after_time(&last));
+            }
         }
         let turnover = Turnover::of(&state);
-        Ok(Self { key, deltas, last, turnover })
+        Ok(Self { key, deltas, uploads, turnover })
     }
 
     /// The bytes of a frame that stands alone.
@@ -63,9 +73,9 @@ impl Pattern {
         encoded(&frame)
     }
 
-    /// All processes of the last tick.
-    pub(super) fn snapshot(&self) -> &Snapshot {
-        &self.last
+    /// The upload of a tick, from after the time on.
+    pub(super) fn upload(&self, tick: usize) -> Bytes {
+        self.uploads[tick % self.uploads.len()].clone()
     }
 }
 
@@ -110,6 +120,17 @@ impl Turnover {
     }
 }
 
+/// The body of an upload is `{"hostname":"…","snapshot_time":"…"` and this.
+fn upload_after_time(snapshot: &Snapshot) -> Bytes {
+    let snapshot = Snapshot { time: Timestamp::from_ms(0), ..snapshot.clone() };
+    let mut body = Vec::new();
+    upload::write("", &snapshot, &mut body);
+    let time = moment::write(snapshot.time);
+    let place = body.windows(time.len()).position(|window| window == time.as_bytes());
+    let after_quote = place.map_or(0, |place| place + time.len() + 1);
+    Bytes::from(body).slice(after_quote..)
+}
+
 fn encoded(frame: &Frame) -> Bytes {
     let mut bytes = Vec::new();
     frame::encode(frame, &mut bytes);
@@ -119,6 +140,18 @@ fn encoded(frame: &Frame) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn uploads_go_on_after_any_name_and_time() {
+        let pattern = Pattern::new(MachineConfig::ordinary(1, 300, 1_000), Timestamp::from_ms(0)).unwrap();
+        for tick in 0..2 * UPLOADS {
+            let begin = r#"{"hostname":"h","snapshot_time":"2025-08-22T09:15:00Z""#.as_bytes();
+            let read = upload::parse(&[begin, &pattern.upload(tick)].concat()).unwrap();
+            assert_eq!((read.hostname.as_str(), read.snapshot.time.as_ms()), ("h", 1_755_854_100_000));
+            assert_eq!(read.snapshot.processes.len(), 300);
+        }
+        assert_ne!(pattern.upload(0), pattern.upload(1));
+    }
 
     #[test]
     fn frames_apply_round_after_round() {

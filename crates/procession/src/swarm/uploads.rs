@@ -2,17 +2,12 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use anyhow::{Context as _, Result};
 use procession_model::Timestamp;
-use procession_server::upload;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::figures::Figures;
+use super::post::{Answer, Connection};
 use super::target::Target;
 use super::{Pace, SimulatedHost};
 use crate::moment;
@@ -28,72 +23,24 @@ pub(super) async fn host(host: SimulatedHost, pace: Pace, target: Arc<Target>, f
 }
 
 async fn session(host: &SimulatedHost, pace: Pace, target: &Target, figures: &Figures) -> Result<()> {
-    let body = Body::of(host);
-    let stream = target.connect().await.with_context(|| format!("cannot connect to {}", target.authority))?;
-    let (mut requests, connection) = handshake(TokioIo::new(stream)).await?;
-    let driver = tokio::spawn(connection);
+    let hostname = serde_json::to_string(&host.name)?;
+    let mut connection = Connection::open(target, PATH).await?;
     let mut due = Instant::now();
     let mut last_time = Timestamp::default();
-    while due < pace.end {
+    for tick in 0_usize.. {
+        if due >= pace.end {
+            break;
+        }
         sleep_until(due).await;
         last_time = moment::now().max(last_time.plus_ms(1));
+        let begin = format!("{{\"hostname\":{hostname},\"snapshot_time\":\"{}\"", moment::write(last_time));
         figures.sent();
-        let sent = upload(&mut requests, target, body.at(last_time));
-        match timeout_at(pace.last_answers, sent).await.context("the last answer did not come")? {
-            Ok(()) => figures.acknowledged_since(due),
-            Err(error) => {
-                figures.refused(format!("{error:#}"));
-                if requests.is_closed() {
-                    return Err(error);
-                }
-            }
+        let sent = connection.post(&begin, host.pattern.upload(tick));
+        match timeout_at(pace.last_answers, sent).await.context("the last answer did not come")?? {
+            Answer::Taken => figures.acknowledged_since(due),
+            Answer::Refused(why) => figures.refused(why),
         }
         due = if pace.interval.is_zero() { Instant::now() } else { due + pace.interval };
     }
-    drop(requests);
-    driver.await?.context("closing")
-}
-
-async fn upload(requests: &mut SendRequest<Full<Bytes>>, target: &Target, body: Bytes) -> Result<()> {
-    requests.ready().await?;
-    let request = Request::post(PATH)
-        .header("host", &target.authority)
-        .header("authorization", &target.authorization)
-        .header("content-type", "application/json")
-        .body(Full::new(body))?;
-    let response = requests.send_request(request).await?;
-    let status = response.status();
-    let answer = response.into_body().collect().await?.to_bytes();
-    if !status.is_success() {
-        let answer = String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned();
-        bail!("{status}: {answer}");
-    }
     Ok(())
-}
-
-/// An upload body with a place for the time.
-struct Body {
-    before: Vec<u8>,
-    after: Vec<u8>,
-}
-
-impl Body {
-    /// A time whose text occurs nowhere else in the body.
-    const PLACEHOLDER: Timestamp = Timestamp::from_ms(-62_000_000_000_123);
-
-    fn of(host: &SimulatedHost) -> Self {
-        let mut snapshot = host.pattern.snapshot().clone();
-        snapshot.time = Self::PLACEHOLDER;
-        let mut body = Vec::new();
-        upload::write(&host.name, &snapshot, &mut body);
-        let mark = moment::write(Self::PLACEHOLDER).into_bytes();
-        let place = body.windows(mark.len()).position(|window| window == mark);
-        let after = place.map(|place| body[place + mark.len()..].to_vec()).unwrap_or_default();
-        body.truncate(place.unwrap_or(body.len()));
-        Self { before: body, after }
-    }
-
-    fn at(&self, time: Timestamp) -> Bytes {
-        [&self.before[..], moment::write(time).as_bytes(), &self.after].concat().into()
-    }
 }

@@ -42,13 +42,17 @@ pub(crate) async fn upload(
     request: Request,
 ) -> Result<Response, ApiError> {
     let body = body::read_json(&app, request).await?;
-    let upload = parse(body.bytes.clone(), Dialect::Monitor).await?;
+    let upload = parse(&app, body.bytes.clone(), Dialect::Monitor).await?;
     if !uploader.scope.covers(&upload.hostname) {
         return Err(ApiError::forbidden("This key is not for that host."));
     }
     let host = app.hosts.number_or_new(&upload.hostname).await?;
-    match app.ingest.snapshot(host, Arc::new(upload.snapshot)).await? {
-        Appended::Stored(id) => Ok(answer(StatusCode::CREATED, "Snapshot uploaded successfully.", Some(id))),
+    let snapshot = Arc::new(upload.snapshot);
+    match app.ingest.snapshot(host, Arc::clone(&snapshot)).await? {
+        Appended::Stored(id) => {
+            app.uploads.keep(upload.hostname, snapshot, body.bytes.len());
+            Ok(stored(id))
+        }
         Appended::Duplicate(id) => Ok(answer(StatusCode::OK, "Snapshot was uploaded before.", id)),
         Appended::Refused(text) => Err(ApiError::bad_request(text)),
         Appended::KeyframeNeeded => Err(ApiError::internal(&"a keyframe was asked for a snapshot")),
@@ -56,18 +60,23 @@ pub(crate) async fn upload(
 }
 
 /// Reads an upload of either client; where the body has no time, now is meant.
-pub(crate) async fn parse(body: Bytes, dialect: Dialect) -> Result<Upload, ApiError> {
+pub(crate) async fn parse(app: &Arc<App>, body: Bytes, dialect: Dialect) -> Result<Upload, ApiError> {
     let received = (dialect == Dialect::System).then(time_text::now);
     let parsed = if body.len() <= PARSED_IN_PLACE_MAX {
-        upload::read(&body, dialect, received)
+        upload::read(&body, dialect, received, &app.uploads)
     } else {
-        let task = tokio::task::spawn_blocking(move || upload::read(&body, dialect, received));
+        let app = Arc::clone(app);
+        let task = tokio::task::spawn_blocking(move || upload::read(&body, dialect, received, &app.uploads));
         task.await.map_err(|error| ApiError::internal(&error))?
     };
     parsed.map_err(|error| match error {
         UploadError::Json(_) => ApiError::bad_request(error.to_string()),
         UploadError::Fields(fields) => ApiError::fields(fields),
     })
+}
+
+fn stored(id: SnapshotId) -> Response {
+    answer(StatusCode::CREATED, "Snapshot uploaded successfully.", Some(id))
 }
 
 fn answer(status: StatusCode, message: &str, id: Option<SnapshotId>) -> Response {

@@ -59,7 +59,7 @@ pub(crate) async fn data(
     request: Request,
 ) -> Result<Response, SystemError> {
     let body = body::read_json(&app, request).await?;
-    let upload = match parse(body.bytes.clone(), Dialect::System).await {
+    let upload = match parse(&app, body.bytes.clone(), Dialect::System).await {
         Err(error) if is_about_presence(&error) => return Err(SystemError::bad_request(REQUIRED)),
         other => other?,
     };

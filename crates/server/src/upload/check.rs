@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
-use procession_model::{Description, Identity, Process, Snapshot, Timestamp};
+use procession_model::{Process, Snapshot, Timestamp};
 
 use super::draft::{Draft, ProcessDraft};
+use super::known::{Known, KnownUploads};
 use super::{Dialect, Upload, UploadError};
 
 const REQUIRED: &str = "This field is required.";
 
 /// The snapshot, or everything that is wrong with the draft.
-pub(super) fn finish(mut draft: Draft, dialect: Dialect, received: Option<Timestamp>) -> Result<Upload, UploadError> {
+pub(super) fn finish(
+    mut draft: Draft<'_>,
+    dialect: Dialect,
+    received: Option<Timestamp>,
+    uploads: &KnownUploads,
+) -> Result<Upload, UploadError> {
     let time = draft.time.or(received);
     require_fields(&mut draft, dialect, time.is_some());
     require_process_fields(&mut draft);
@@ -18,8 +24,16 @@ pub(super) fn finish(mut draft: Draft, dialect: Dialect, received: Option<Timest
     if let Some(error) = draft.error() {
         return Err(error);
     }
+    let hostname = draft.hostname.unwrap_or_default().into_owned();
     let pids: Vec<u32> = draft.processes.iter().map(|process| process.pid.unwrap_or_default()).collect();
-    let processes = draft.processes.into_iter().map(|process| into_process(process, &pids)).collect();
+    let before = uploads.last_of(&hostname);
+    let mut known = Known::in_snapshot(before.as_deref());
+    let mut into_process = |draft: &mut ProcessDraft<'_>| {
+        // Nesting tells the parent where `parent_pid` does not; where both do, `parent_pid` counts.
+        draft.parent_pid = draft.parent_pid.or(draft.nested_in.map(|parent| pids[parent]));
+        Process { description: known.description(draft), sample: draft.sample }
+    };
+    let processes = draft.processes.iter_mut().map(&mut into_process).collect();
     let snapshot = Snapshot {
         time: time.unwrap_or_default(),
         facts: Arc::new(draft.facts),
@@ -30,10 +44,10 @@ pub(super) fn finish(mut draft: Draft, dialect: Dialect, received: Option<Timest
         losses: draft.losses,
         field_errors: draft.field_errors,
     };
-    Ok(Upload { hostname: draft.hostname.as_deref().unwrap_or_default().to_owned(), snapshot })
+    Ok(Upload { hostname, snapshot })
 }
 
-fn require_fields(draft: &mut Draft, dialect: Dialect, has_time: bool) {
+fn require_fields(draft: &mut Draft<'_>, dialect: Dialect, has_time: bool) {
     let hostname = if dialect == Dialect::Monitor { "hostname" } else { "system_name" };
     let present =
         [(hostname, draft.hostname.is_some()), ("snapshot_time", has_time), ("processes", draft.has_processes)];
@@ -44,7 +58,7 @@ fn require_fields(draft: &mut Draft, dialect: Dialect, has_time: bool) {
     }
 }
 
-fn require_process_fields(draft: &mut Draft) {
+fn require_process_fields(draft: &mut Draft<'_>) {
     for index in 0..draft.processes.len() {
         let process = &draft.processes[index];
         let absent = [("pid", process.pid.is_none()), ("name", process.name.is_none())];
@@ -57,7 +71,7 @@ fn require_process_fields(draft: &mut Draft) {
     }
 }
 
-fn refuse_equal_pids(draft: &mut Draft) {
+fn refuse_equal_pids(draft: &mut Draft<'_>) {
     let mut pids: Vec<(u32, usize)> =
         draft.processes.iter().enumerate().filter_map(|(index, process)| Some((process.pid?, index))).collect();
     pids.sort_unstable();
@@ -66,19 +80,4 @@ fn refuse_equal_pids(draft: &mut Draft) {
             draft.problem(Some(pair[1].1), "pid", "This pid occurs more than once in the snapshot.");
         }
     }
-}
-
-/// Nesting tells the parent where `parent_pid` does not; where both do, `parent_pid` counts.
-fn into_process(draft: ProcessDraft, pids: &[u32]) -> Process {
-    let nested_in = draft.nested_in.map(|parent| pids[parent]);
-    let description = Description {
-        identity: Identity { pid: draft.pid.unwrap_or_default(), start: draft.start },
-        parent_pid: draft.parent_pid.or(nested_in),
-        name: draft.name.unwrap_or_else(|| "".into()),
-        command_line: draft.command_line,
-        user: draft.user,
-        executable: draft.executable,
-        cgroup: draft.cgroup,
-    };
-    Process { description: Arc::new(description), sample: draft.sample }
 }

@@ -1,6 +1,6 @@
 //! An upload while it is being read.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use procession_model::{Brief, Ended, FieldError, HostFacts, HostSample, Loss, Sample, Timestamp};
 use serde_json::{Map, Value};
@@ -8,15 +8,15 @@ use serde_json::{Map, Value};
 use super::scalar::Problem;
 use super::{PROBLEMS_MAX, UploadError};
 
-/// What was read so far.
+/// What was read so far. Strings lie in the body: most of them are known from the host's last upload, and are not copied.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
-    pub(super) hostname: Option<Arc<str>>,
+pub(super) struct Draft<'b> {
+    pub(super) hostname: Option<Cow<'b, str>>,
     pub(super) time: Option<Timestamp>,
     pub(super) facts: HostFacts,
     pub(super) host: HostSample,
     pub(super) has_processes: bool,
-    pub(super) processes: Vec<ProcessDraft>,
+    pub(super) processes: Vec<ProcessDraft<'b>>,
     pub(super) ended: Vec<Ended>,
     pub(super) brief: Vec<Brief>,
     pub(super) losses: Vec<Loss>,
@@ -26,7 +26,7 @@ pub(super) struct Draft {
 
 /// A process while it is being read.
 #[derive(Debug, Default)]
-pub(super) struct ProcessDraft {
+pub(super) struct ProcessDraft<'b> {
     /// The process within whose `children` it stands.
     pub(super) nested_in: Option<usize>,
     /// Its place in that list.
@@ -34,11 +34,11 @@ pub(super) struct ProcessDraft {
     pub(super) pid: Option<u32>,
     pub(super) parent_pid: Option<u32>,
     pub(super) start: Option<Timestamp>,
-    pub(super) name: Option<Arc<str>>,
-    pub(super) command_line: Option<Arc<str>>,
-    pub(super) user: Option<Arc<str>>,
-    pub(super) executable: Option<Arc<str>>,
-    pub(super) cgroup: Option<Arc<str>>,
+    pub(super) name: Option<Cow<'b, str>>,
+    pub(super) command_line: Option<Cow<'b, str>>,
+    pub(super) user: Option<Cow<'b, str>>,
+    pub(super) executable: Option<Cow<'b, str>>,
+    pub(super) cgroup: Option<Cow<'b, str>>,
     pub(super) sample: Sample,
 }
 
@@ -49,7 +49,7 @@ struct PlacedProblem {
     problem: Problem,
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Notes what is wrong with a field of the upload, or of one of its processes.
     pub(super) fn problem(&mut self, process: Option<usize>, field: &'static str, problem: impl Into<Problem>) {
         if self.problems.len() < PROBLEMS_MAX {

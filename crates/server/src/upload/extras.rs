@@ -42,7 +42,7 @@ impl Extra {
 }
 
 /// Reads one of them into the draft.
-pub(super) fn read<'de, A: MapAccess<'de>>(map: &mut A, extra: Extra, draft: &mut Draft) -> Result<(), A::Error> {
+pub(super) fn read<'de, A: MapAccess<'de>>(map: &mut A, extra: Extra, draft: &mut Draft<'_>) -> Result<(), A::Error> {
     let problem = match extra {
         Extra::Host => map.next_value::<HostJson>()?.into_sample().map(|sample| draft.host = sample).err(),
         Extra::Ended => list(map.next_value()?, EndedJson::into_ended).map(|list| draft.ended = list).err(),

@@ -7,7 +7,9 @@
 mod check;
 mod draft;
 mod extras;
+mod known;
 mod memory_text;
+mod process_field;
 mod process_visitor;
 mod scalar;
 mod surrogates;
@@ -18,6 +20,7 @@ use procession_model::Snapshot;
 use serde_json::{Value, json};
 
 pub(crate) use extras::{loss_kind_name, reason_name};
+pub(crate) use known::KnownUploads;
 pub(crate) use memory_text::{bytes as memory_bytes, megabytes};
 pub use write::write;
 pub(crate) use write::{append_facts, append_process_fields};
@@ -76,23 +79,24 @@ pub(crate) enum Dialect {
 
 /// Reads an upload.
 pub fn parse(body: &[u8]) -> Result<Upload, UploadError> {
-    read(body, Dialect::Monitor, None)
+    read(body, Dialect::Monitor, None, &KnownUploads::none())
 }
 
-/// Reads an upload of either kind; `received` is its time where the body has none.
+/// Reads an upload of either kind; `received` is its time where the body has none. What the host's last upload told of its
+/// processes is taken from there.
 pub(crate) fn read(
     body: &[u8],
     dialect: Dialect,
     received: Option<procession_model::Timestamp>,
+    uploads: &KnownUploads,
 ) -> Result<Upload, UploadError> {
-    let draft = match upload_visitor::read(body, dialect) {
-        Err(UploadError::Json(problem)) => match surrogates::without_lone_ones(body) {
-            Some(mended) => upload_visitor::read(&mended, dialect)?,
-            None => return Err(UploadError::Json(problem)),
-        },
-        other => other?,
-    };
-    check::finish(draft, dialect, received)
+    match upload_visitor::read(body, dialect) {
+        Err(UploadError::Json(problem)) => {
+            let mended = surrogates::without_lone_ones(body).ok_or(UploadError::Json(problem))?;
+            check::finish(upload_visitor::read(&mended, dialect)?, dialect, received, uploads)
+        }
+        draft => check::finish(draft?, dialect, received, uploads),
+    }
 }
 
 #[cfg(test)]

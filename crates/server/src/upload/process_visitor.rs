@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-use procession_model::Metric;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::draft::{Draft, ProcessDraft};
-use super::scalar::{self, Problem, Scalar, ScalarSeed};
-use super::{COMMAND_LINE_CHARACTERS_MAX, Dialect, NAME_CHARACTERS_MAX, NESTING_MAX, PROCESSES_MAX};
+use super::process_field::{FieldSeed, ProcessField};
+use super::scalar::{Scalar, ScalarSeed};
+use super::{Dialect, NESTING_MAX, PROCESSES_MAX};
 
 /// A list of processes within `nested_in`, or the outermost one.
-pub(super) struct ProcessesSeed<'d> {
-    pub(super) draft: &'d mut Draft,
+pub(super) struct ProcessesSeed<'d, 'b> {
+    pub(super) draft: &'d mut Draft<'b>,
     pub(super) dialect: Dialect,
     pub(super) nested_in: Option<usize>,
     pub(super) depth: usize,
 }
 
-impl ProcessesSeed<'_> {
+impl ProcessesSeed<'_, '_> {
     fn field(&self) -> &'static str {
         if self.nested_in.is_some() { "children" } else { "processes" }
     }
@@ -28,7 +28,7 @@ impl ProcessesSeed<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for ProcessesSeed<'_> {
+impl<'de> DeserializeSeed<'de> for ProcessesSeed<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -62,7 +62,7 @@ macro_rules! refuse_scalars {
     };
 }
 
-impl<'de> Visitor<'de> for ProcessesSeed<'_> {
+impl<'de> Visitor<'de> for ProcessesSeed<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,15 +99,15 @@ impl<'de> Visitor<'de> for ProcessesSeed<'_> {
     }
 }
 
-struct ProcessSeed<'d> {
-    draft: &'d mut Draft,
+struct ProcessSeed<'d, 'b> {
+    draft: &'d mut Draft<'b>,
     dialect: Dialect,
     nested_in: Option<usize>,
     place: usize,
     depth: usize,
 }
 
-impl ProcessSeed<'_> {
+impl ProcessSeed<'_, '_> {
     fn push(&mut self) -> usize {
         let process = ProcessDraft { nested_in: self.nested_in, place: self.place, ..ProcessDraft::default() };
         self.draft.processes.push(process);
@@ -120,7 +120,7 @@ impl ProcessSeed<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for ProcessSeed<'_> {
+impl<'de> DeserializeSeed<'de> for ProcessSeed<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -128,7 +128,7 @@ impl<'de> DeserializeSeed<'de> for ProcessSeed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for ProcessSeed<'_> {
+impl<'de> Visitor<'de> for ProcessSeed<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,7 +157,7 @@ impl<'de> Visitor<'de> for ProcessSeed<'_> {
         let index = self.push();
         while let Some(field) = map.next_key_seed(FieldSeed(self.dialect))? {
             match field {
-                Some("children") => map.next_value_seed(ProcessesSeed {
+                Some(ProcessField::Children) => map.next_value_seed(ProcessesSeed {
                     draft: &mut *self.draft,
                     dialect: self.dialect,
                     nested_in: Some(index),
@@ -166,87 +166,14 @@ impl<'de> Visitor<'de> for ProcessSeed<'_> {
                 Some(field) => {
                     let draft = &mut *self.draft;
                     let process = &mut draft.processes[index];
-                    if let Err(problem) =
-                        map.next_value_seed(ScalarSeed(|value: Scalar<'_>| set(process, field, value)))?
-                    {
-                        draft.problem(Some(index), field, problem);
+                    let set = |value: Scalar<'de>| field.set(process, value);
+                    if let Err(problem) = map.next_value_seed(ScalarSeed(set))? {
+                        draft.problem(Some(index), field.name(), problem);
                     }
                 }
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
-    }
-}
-
-/// Sets a field of a process by its name in our own API.
-fn set(process: &mut ProcessDraft, field: &str, value: Scalar<'_>) -> Result<(), Problem> {
-    let text = |characters_max| scalar::optional(value, |value| scalar::text(value, characters_max));
-    let metric = match field {
-        "pid" => return scalar::number_u32(value).map(|pid| process.pid = Some(pid)),
-        "name" => return scalar::text(value, NAME_CHARACTERS_MAX).map(|name| process.name = Some(name)),
-        "parent_pid" => {
-            return scalar::optional(value, scalar::number_u32).map(|pid| process.parent_pid = pid);
-        }
-        "start_time" => return scalar::optional(value, scalar::time_or_seconds).map(|start| process.start = start),
-        "command_line" => return text(COMMAND_LINE_CHARACTERS_MAX).map(|text| process.command_line = text),
-        "user" => return text(NAME_CHARACTERS_MAX).map(|text| process.user = text),
-        "executable" => return text(COMMAND_LINE_CHARACTERS_MAX).map(|text| process.executable = text),
-        "cgroup" => return text(COMMAND_LINE_CHARACTERS_MAX).map(|text| process.cgroup = text),
-        "cpu" | "cpu_percent" => (Metric::Cpu, scalar::optional(value, scalar::cpu)?),
-        "memory" => (Metric::Memory, scalar::optional(value, scalar::memory)?),
-        "memory_percent" => (Metric::MemoryPercent, scalar::optional(value, scalar::percent)?.map(f64::to_bits)),
-        "virtual_memory" => (Metric::VirtualMemory, scalar::optional(value, scalar::memory)?),
-        "threads" => (Metric::Threads, scalar::optional(value, scalar::count)?),
-        "read_bytes" => (Metric::ReadBytes, scalar::optional(value, scalar::count)?),
-        "write_bytes" => (Metric::WriteBytes, scalar::optional(value, scalar::count)?),
-        _ => (Metric::State, scalar::optional(value, scalar::state)?.map(|state| u64::from(state.code()))),
-    };
-    process.sample = process.sample.with(metric.0, metric.1);
-    Ok(())
-}
-
-/// The name of a field if it is one that is kept, without a copy.
-struct FieldSeed(Dialect);
-
-const MONITOR_FIELDS: [&str; 17] = [
-    "pid",
-    "name",
-    "cpu",
-    "memory",
-    "parent_pid",
-    "children",
-    "start_time",
-    "command_line",
-    "user",
-    "state",
-    "threads",
-    "virtual_memory",
-    "read_bytes",
-    "write_bytes",
-    "memory_percent",
-    "executable",
-    "cgroup",
-];
-const SYSTEM_FIELDS: [&str; 5] = ["pid", "name", "cpu_percent", "memory_percent", "user"];
-
-impl<'de> DeserializeSeed<'de> for FieldSeed {
-    type Value = Option<&'static str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for FieldSeed {
-    type Value = Option<&'static str>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a field name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let fields: &[&'static str] = if self.0 == Dialect::Monitor { &MONITOR_FIELDS } else { &SYSTEM_FIELDS };
-        Ok(fields.iter().copied().find(|field| *field == name))
     }
 }

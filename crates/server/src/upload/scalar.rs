@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use procession_model::{ProcessState, Timestamp};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -13,22 +12,22 @@ use crate::time_text;
 /// What is wrong with a value.
 pub(super) type Problem = Cow<'static, str>;
 
-/// A JSON value as far as a field can want it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Scalar<'v> {
+/// A JSON value as far as a field can want it. Text lies in the body where nothing in it is escaped.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Scalar<'b> {
     Null,
     Bool,
     Unsigned(u64),
     Negative,
     Float(f64),
-    Text(&'v str),
+    Text(Cow<'b, str>),
     Compound,
 }
 
 /// Reads one value and hands it to a function.
 pub(super) struct ScalarSeed<F>(pub(super) F);
 
-impl<'de, T, F: FnOnce(Scalar<'_>) -> T> DeserializeSeed<'de> for ScalarSeed<F> {
+impl<'de, T, F: FnOnce(Scalar<'de>) -> T> DeserializeSeed<'de> for ScalarSeed<F> {
     type Value = T;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
@@ -36,7 +35,7 @@ impl<'de, T, F: FnOnce(Scalar<'_>) -> T> DeserializeSeed<'de> for ScalarSeed<F> 
     }
 }
 
-impl<'de, T, F: FnOnce(Scalar<'_>) -> T> Visitor<'de> for ScalarSeed<F> {
+impl<'de, T, F: FnOnce(Scalar<'de>) -> T> Visitor<'de> for ScalarSeed<F> {
     type Value = T;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +63,11 @@ impl<'de, T, F: FnOnce(Scalar<'_>) -> T> Visitor<'de> for ScalarSeed<F> {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<T, E> {
-        Ok(self.0(Scalar::Text(value)))
+        Ok(self.0(Scalar::Text(Cow::Owned(value.to_owned()))))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<T, E> {
+        Ok(self.0(Scalar::Text(Cow::Borrowed(value))))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
@@ -79,9 +82,9 @@ impl<'de, T, F: FnOnce(Scalar<'_>) -> T> Visitor<'de> for ScalarSeed<F> {
 }
 
 /// A field that may be absent or null.
-pub(super) fn optional<T>(
-    value: Scalar<'_>,
-    read: impl FnOnce(Scalar<'_>) -> Result<T, Problem>,
+pub(super) fn optional<'b, T>(
+    value: Scalar<'b>,
+    read: impl FnOnce(Scalar<'b>) -> Result<T, Problem>,
 ) -> Result<Option<T>, Problem> {
     if value == Scalar::Null { Ok(None) } else { read(value).map(Some) }
 }
@@ -136,7 +139,7 @@ pub(super) fn percent(value: Scalar<'_>) -> Result<f64, Problem> {
 /// Memory: a number of bytes, or text with a unit.
 pub(super) fn memory(value: Scalar<'_>) -> Result<u64, Problem> {
     let bytes = match value {
-        Scalar::Text(text) => memory_text::bytes(text),
+        Scalar::Text(text) => memory_text::bytes(&text),
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, then is checked")]
         Scalar::Float(number) if number >= 0.0 => Some(number.round() as u64),
         Scalar::Unsigned(bytes) => Some(bytes),
@@ -152,7 +155,7 @@ pub(super) fn memory(value: Scalar<'_>) -> Result<u64, Problem> {
 /// A time: RFC 3339.
 pub(super) fn time(value: Scalar<'_>) -> Result<Timestamp, Problem> {
     match value {
-        Scalar::Text(text) => time_text::parse(text).ok_or(NOT_A_TIME.into()),
+        Scalar::Text(text) => time_text::parse(&text).ok_or(NOT_A_TIME.into()),
         Scalar::Null => Err(NULL.into()),
         _ => Err(NOT_A_TIME.into()),
     }
@@ -170,10 +173,10 @@ pub(super) fn time_or_seconds(value: Scalar<'_>) -> Result<Timestamp, Problem> {
 }
 
 /// Text of at most so many characters.
-pub(super) fn text(value: Scalar<'_>, characters_max: usize) -> Result<Arc<str>, Problem> {
+pub(super) fn text(value: Scalar<'_>, characters_max: usize) -> Result<Cow<'_, str>, Problem> {
     let fits = |text: &str| text.len() <= characters_max || text.chars().count() <= characters_max;
     match value {
-        Scalar::Text(text) if fits(text) => Ok(text.into()),
+        Scalar::Text(text) if fits(&text) => Ok(text),
         Scalar::Text(_) => Err(format!("Ensure this field has no more than {characters_max} characters.").into()),
         Scalar::Null => Err(NULL.into()),
         _ => Err("Not a valid string.".into()),

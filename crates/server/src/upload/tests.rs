@@ -1,5 +1,7 @@
 //! Uploads as the published documents and hostile senders write them.
 
+use std::sync::Arc;
+
 use procession_model::{Metric, tree::Tree};
 use serde_json::{Value, json};
 
@@ -131,7 +133,37 @@ fn lone_surrogates_do_not_lose_a_snapshot() {
 fn the_other_client() {
     let body = br#"{"system_name": "System_A", "processes": [{"pid": 1234, "name": "python", "cpu_percent": 5.2, "memory_percent": 1.5}]}"#;
     let at = procession_model::Timestamp::from_ms(5);
-    let upload = read(body, Dialect::System, Some(at)).unwrap();
+    let upload = read(body, Dialect::System, Some(at), &KnownUploads::none()).unwrap();
     assert_eq!((upload.hostname.as_str(), upload.snapshot.time), ("System_A", at));
     assert_eq!(upload.snapshot.processes[0].sample.get(Metric::Cpu), Some(520));
+}
+
+#[test]
+fn what_is_known_of_a_host_changes_nothing_of_what_is_read() {
+    let process = |pid: u32, title: &str| json!({ "pid": pid, "name": format!("p{pid}"), "start_time": pid, "command_line": title });
+    let first = with_processes((1..40).map(|pid| process(pid, "a")).collect());
+    // Some are gone, one has another title, one is another process of the same pid, one is new, and one stands elsewhere.
+    let mut other: Vec<Value> = (4..40).filter(|pid| *pid != 20).map(|pid| process(pid, "a")).collect();
+    other[3] = process(7, "b");
+    other[5]["start_time"] = json!(1_000);
+    other.insert(9, process(50, "a"));
+    other.push(process(1, "a"));
+    let second = with_processes(other.into());
+
+    let uploads = KnownUploads::new();
+    let known = parse_json(&first).unwrap();
+    uploads.keep(known.hostname.clone(), Arc::new(known.snapshot.clone()), first.to_string().len());
+    let read_knowing = |value: &Value| read(value.to_string().as_bytes(), Dialect::Monitor, None, &uploads).unwrap();
+    let again = read_knowing(&first);
+    assert_eq!(again, known);
+    let shared = |upload: &Upload| {
+        let pairs = upload.snapshot.processes.iter().filter(|process| {
+            known.snapshot.processes.iter().any(|known| Arc::ptr_eq(&known.description, &process.description))
+        });
+        pairs.count()
+    };
+    assert_eq!(shared(&again), 39);
+    let next = read_knowing(&second);
+    assert_eq!(next, parse_json(&second).unwrap());
+    assert!(shared(&next) >= 32, "{}", shared(&next));
 }

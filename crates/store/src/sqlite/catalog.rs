@@ -57,13 +57,12 @@ impl<T: AsRef<Arc<Database>> + Send + Sync> Catalog for T {
     }
 
     async fn key_by_prefix(&self, prefix: &str) -> Result<Option<Key>, StoreError> {
-        let prefix = prefix.to_owned();
-        self.as_ref()
-            .reading(move |connection| {
-                let found = rows(connection, &select_keys("WHERE prefix = ?1"), [&prefix], key)?;
-                Ok(found.into_iter().next())
-            })
-            .await
+        // Asked at each request, and answered from one page that is in memory: on another thread it would take several times
+        // as long. Who reads does not wait for who writes.
+        self.as_ref().read_at_once(|connection| {
+            let found = rows(connection, &select_keys("WHERE prefix = ?1"), [prefix], key)?;
+            Ok(found.into_iter().next())
+        })
     }
 
     async fn change_key(&self, id: KeyId, change: KeyChange) -> Result<bool, StoreError> {

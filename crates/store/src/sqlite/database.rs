@@ -77,11 +77,26 @@ impl Database {
         let transaction = reader.transaction().map_err(failed)?;
         let result = work(&transaction);
         drop(transaction);
+        self.give_back(reader);
+        result
+    }
+
+    /// Runs `work`, which is one statement: it sees one state of the database without a transaction around it.
+    pub(super) fn read_at_once<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Some(frozen) = &self.frozen {
+            return work(&frozen.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        let reader = self.reader()?;
+        let result = work(&reader);
+        self.give_back(reader);
+        result
+    }
+
+    fn give_back(&self, reader: Connection) {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < IDLE_READERS_MAX {
             readers.push(reader);
         }
-        result
     }
 
     /// The connection that writes.
