@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::Path;
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use procession_model::{Loss, Timestamp};
+use procession_model::Timestamp;
 use procession_probe::ProbeError;
 use procession_protocol::{
     AgentHealth, AgentMessage, AgentSettings, Hello, Link, Refusal, RefusalReason, ServerMessage, VERSION, Welcome,
@@ -17,11 +16,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 
 use crate::backoff::Backoff;
 use crate::drain_pace::DrainPace;
-use crate::outbox::Limits;
-use crate::outboxes::Outboxes;
 use crate::sampler::{ProbeSampler, Sampler};
 use crate::session::{Outcome, Session};
-use crate::spool::installation_id;
+use crate::storage::{Installation, Storage};
 use crate::watcher::Watcher;
 use crate::{AgentConfig, Connect, ConnectError, INTERVAL_MS_MAX, INTERVAL_MS_MIN};
 
@@ -143,7 +140,7 @@ struct Agent {
     drain_pace: DrainPace,
     drain_at: Option<Instant>,
     hostname: String,
-    agent_id: String,
+    installation: Installation,
     clock_offset_ms: i64,
     once: bool,
     /// A connection was asked for and has not come.
@@ -157,7 +154,8 @@ struct Agent {
 impl Agent {
     fn new(sampler: Box<dyn Sampler>, config: &AgentConfig) -> Result<Self, AgentError> {
         let hostname = config.hostname.clone().or_else(procession_probe::host_name).ok_or(AgentError::NoHostname)?;
-        let Storage { outboxes, losses, agent_id } = storage(config, &hostname)?;
+        let now = Timestamp::from_ms(now_ms());
+        let Storage { outboxes, losses, installation } = Storage::of(config, &hostname, now)?;
         let mut watcher = Watcher::new(sampler, outboxes, losses);
         if config.once {
             watcher.look();
@@ -172,7 +170,7 @@ impl Agent {
             drain_pace: DrainPace::new(),
             drain_at,
             hostname,
-            agent_id,
+            installation,
             clock_offset_ms: 0,
             once: config.once,
             connecting: false,
@@ -236,7 +234,7 @@ impl Agent {
             protocol: VERSION,
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             hostname: hostname.clone(),
-            agent_id: self.agent_id.clone(),
+            agent_id: self.installation.agent_id(),
             boot_id: facts.boot_id.as_deref().unwrap_or_default().to_owned(),
             stream,
             first_sequence,
@@ -301,6 +299,9 @@ impl Agent {
         };
         self.wish.worked = false;
         self.wish.wait_at_least = refusal.retry_after_ms.map(|ms| Duration::from_millis(ms.min(RETRY_AFTER_MS_MAX)));
+        if refusal.reason == RefusalReason::Clone {
+            self.become_another();
+        }
         if refusal.reason == RefusalReason::Busy {
             self.problem(&format!("the server cannot take this agent now: {message}"));
         } else {
@@ -311,6 +312,14 @@ impl Agent {
         }
         self.disconnect("refused");
         Flow::Go
+    }
+
+    /// This machine is a copy of one that runs: what waits of earlier lives is the other's, which sends it itself.
+    fn become_another(&mut self) {
+        match self.installation.renew() {
+            Ok(()) => self.watcher.outboxes.forget_earlier(),
+            Err(error) => self.problem(&error.to_string()),
+        }
     }
 
     fn disconnect(&mut self, reason: &str) {
@@ -383,46 +392,6 @@ impl Agent {
     }
 }
 
-/// Where frames wait, and what is kept beside them.
-struct Storage {
-    outboxes: Outboxes,
-    losses: Vec<Loss>,
-    agent_id: String,
-}
-
-/// On disk in the first place that can be used; in memory where there is none.
-fn storage(config: &AgentConfig, hostname: &str) -> Result<Storage, AgentError> {
-    let stream = random_hex()?;
-    let memory_bytes_max = config.queue_bytes_max;
-    let on_disk = Limits { bytes_max: config.spool_bytes_max, memory_bytes_max };
-    let now = Timestamp::from_ms(now_ms());
-    for root in config.spool.iter().filter(|_| !config.once) {
-        match Outboxes::on_disk(root, hostname, stream.clone(), now, on_disk) {
-            Ok((outboxes, losses)) => {
-                tracing::info!(spool = %root.display(), waiting = outboxes.waiting(), "frames wait on disk");
-                return Ok(Storage { outboxes, losses, agent_id: agent_id(root, config)? });
-            }
-            Err(error) => tracing::debug!("{error}"),
-        }
-    }
-    if !config.spool.is_empty() && !config.once {
-        tracing::warn!("no spool can be used ({:?}): what is not sent yet is lost when the agent ends", config.spool);
-    }
-    let outboxes = Outboxes::in_memory(stream, Limits { bytes_max: memory_bytes_max, memory_bytes_max });
-    Ok(Storage { outboxes, losses: Vec::new(), agent_id: String::new() })
-}
-
-/// The installation's id. An agent that was given a name of its own is another one than the machine's.
-fn agent_id(root: &Path, config: &AgentConfig) -> Result<String, AgentError> {
-    let machine_id = procession_probe::machine_id();
-    let id = installation_id(root, machine_id.as_deref(), random_hex()?).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the installation's id cannot be kept");
-        String::new()
-    });
-    let name = config.hostname.as_deref().filter(|_| !id.is_empty());
-    Ok(name.map_or_else(|| id.clone(), |name| format!("{id}/{name}")))
-}
-
 /// Connects whenever a connection is wanted, waiting longer from failure to failure.
 async fn keep_connecting(
     mut connect: impl Connect,
@@ -484,12 +453,6 @@ fn ticks(first: Instant, period: Duration) -> Interval {
     let mut ticks = interval_at(first, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks
-}
-
-fn random_hex() -> Result<String, AgentError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(AgentError::Random)?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 fn now_ms() -> i64 {

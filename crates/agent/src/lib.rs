@@ -24,6 +24,7 @@ mod session;
 mod settings;
 mod settings_file;
 mod spool;
+mod storage;
 mod watcher;
 
 pub use arguments::{AgentArguments, CollectorChoice};

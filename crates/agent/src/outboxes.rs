@@ -58,6 +58,11 @@ impl Outboxes {
         Ok((Self { earlier, own, limits, dropped_with_streams: 0, _folder: Some(folder) }, losses))
     }
 
+    /// Deletes the streams of earlier lives, which are another machine's.
+    pub(crate) fn forget_earlier(&mut self) {
+        self.earlier.drain(..).for_each(Outbox::delete);
+    }
+
     /// The stream that is sent.
     pub(crate) fn sending(&self) -> &Outbox {
         self.earlier.front().unwrap_or(&self.own)

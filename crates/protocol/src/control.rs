@@ -118,6 +118,8 @@ pub enum RefusalReason {
     Invalid,
     /// Too many agents, or shutting down.
     Busy,
+    /// Another machine that runs has the same agent id: this one is a clone, and needs an id of its own.
+    Clone,
     /// A reason that this version does not know.
     #[serde(other)]
     Other,

@@ -15,9 +15,10 @@ use procession_store::{Appended, FrameOrigin, HostNumber, StoreError, StreamPosi
 use tokio::sync::mpsc;
 
 use crate::access::{CredentialWatch, HostScope};
+use crate::agent_host::{NoHost, host_of};
 use crate::app::App;
 use crate::ingest::{FrameOutcome, IncomingFrame, IngestFailure};
-use crate::live::ConnectedGuard;
+use crate::live::{ConnectedGuard, WAIT_MS_MIN};
 use crate::time_text;
 use crate::upload::HOSTNAME_CHARACTERS_MAX;
 
@@ -25,9 +26,10 @@ use crate::upload::HOSTNAME_CHARACTERS_MAX;
 const HELLO_MAX: Duration = Duration::from_secs(20);
 /// How long an agent waits after a server that is busy, in milliseconds.
 const BUSY_RETRY_MS: u64 = 2_000;
-
-/// How long an agent waits whose name another one has, in milliseconds.
-const TAKEN_RETRY_MS: u64 = 15_000;
+/// How long an agent waits that draws another id, in milliseconds.
+const CLONE_RETRY_MS: u64 = 1_000;
+/// An agent's id is 32 digits, and a host name where it was given one of its own.
+const AGENT_ID_BYTES_MAX: usize = 64 + 4 * HOSTNAME_CHARACTERS_MAX;
 
 /// What an agent may do, and until when.
 pub(crate) struct AgentAccess {
@@ -82,15 +84,24 @@ fn failed(error: &StoreError) -> End {
     busy("The server could not read its store. Its log says more.")
 }
 
+/// Its folder came with the machine.
+fn is_clone(hello: &Hello) -> End {
+    tracing::warn!(hostname = ?hello.hostname, agent_id = ?hello.agent_id, "two machines have the same agent id: the second has to draw another");
+    let message = "Another machine runs with this agent's id: this one is a clone. An agent of this release draws an id of \
+                   its own; for an older one stop it and remove its folder.";
+    refused(RefusalReason::Clone, message, Some(CLONE_RETRY_MS))
+}
+
 /// Cloned machines share a name, and each would go on from what the other sent.
 fn name_taken(hello: &Hello) -> End {
     tracing::warn!(hostname = ?hello.hostname, agent_id = ?hello.agent_id, "two agents have the same host name; the second waits");
     let message = format!(
-        "Another agent is connected as {:?}. If this machine is a clone, give it a name of its own (--hostname) and remove \
-         its copy of the agent's folder; if the agent was installed anew, it is taken once the old connection has ended.",
+        "Another agent is connected as {:?}. A machine with the same name becomes a host of its own when both are heard of; \
+         an agent that was installed anew is taken once the old connection has ended. Two agents on one machine need two \
+         names (--hostname).",
         hello.hostname
     );
-    refused(RefusalReason::Busy, &message, Some(TAKEN_RETRY_MS))
+    refused(RefusalReason::Busy, &message, Some(WAIT_MS_MIN.unsigned_abs()))
 }
 
 /// From hello to welcome.
@@ -101,8 +112,11 @@ async fn begin(
 ) -> Result<Session, End> {
     let hello = receive_hello(link).await?;
     let stream = check_hello(&hello, &access.scope)?;
-    let host = app.hosts.number_or_new(&hello.hostname).await.map_err(|error| failed(&error))?;
-    let connected = app.hub.fleet.connected(host, &hello.agent_id).ok_or_else(|| name_taken(&hello))?;
+    let (host, connected) = host_of(app, &access.scope, &hello).await.map_err(|no_host| match no_host {
+        NoHost::Taken => name_taken(&hello),
+        NoHost::Clone => is_clone(&hello),
+        NoHost::Failed(error) => failed(&error),
+    })?;
     let position = app.history.stream_position(host).await.map_err(|error| failed(&error))?;
     let (last_sequence, resume) = resume_from(position, stream, hello.first_sequence);
     let welcome = Welcome {
@@ -147,6 +161,9 @@ fn check_hello(hello: &Hello, scope: &HostScope) -> Result<[u8; 16], End> {
     }
     if hello.hostname.trim().is_empty() || hello.hostname.chars().count() > HOSTNAME_CHARACTERS_MAX {
         return Err(invalid(&format!("A host name has 1 to {HOSTNAME_CHARACTERS_MAX} characters.")));
+    }
+    if hello.agent_id.len().max(hello.boot_id.len()) > AGENT_ID_BYTES_MAX {
+        return Err(invalid(&format!("The ids of an agent and of a boot have at most {AGENT_ID_BYTES_MAX} bytes.")));
     }
     if !scope.covers(&hello.hostname) {
         return Err(refused(RefusalReason::Forbidden, "This key is not for that host.", None));

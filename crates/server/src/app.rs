@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::{Access, HostAllowList};
 use crate::assets::Assets;
 use crate::config::ServerConfig;
+use crate::host_agents::HostAgents;
 use crate::hosts::HostDirectory;
 use crate::ingest::Ingest;
 use crate::live::Hub;
@@ -24,6 +25,7 @@ pub(crate) struct App {
     pub(crate) history: Arc<dyn History>,
     pub(crate) analysis: Arc<dyn Analysis>,
     pub(crate) hosts: Arc<HostDirectory>,
+    pub(crate) agents: HostAgents,
     pub(crate) access: Access,
     pub(crate) allowed_hosts: HostAllowList,
     pub(crate) ingest: Ingest,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use procession_store::{Catalog, Host, HostNumber, StoreError};
+use procession_store::{Catalog, HostNumber, StoreError};
 
 use crate::time_text;
 
@@ -24,10 +24,14 @@ struct Known {
 }
 
 impl Known {
-    fn insert(&mut self, host: &Host) {
-        let name: Arc<str> = host.name.as_str().into();
-        self.by_name.insert(Arc::clone(&name), host.number);
-        self.by_number.insert(host.number, name);
+    fn insert(&mut self, number: HostNumber, name: &str) {
+        let name: Arc<str> = name.into();
+        self.by_name.insert(Arc::clone(&name), number);
+        if let Some(before) = self.by_number.insert(number, Arc::clone(&name))
+            && before != name
+        {
+            self.by_name.remove(&before);
+        }
     }
 }
 
@@ -36,7 +40,7 @@ impl HostDirectory {
     pub(crate) async fn load(catalog: Arc<dyn Catalog>) -> Result<Self, StoreError> {
         let mut known = Known::default();
         for host in catalog.hosts().await? {
-            known.insert(&host);
+            known.insert(host.number, &host.name);
         }
         Ok(Self { catalog, known: RwLock::new(known), wanted: Mutex::default(), turn: tokio::sync::Mutex::default() })
     }
@@ -63,9 +67,19 @@ impl HostDirectory {
             return Ok(number);
         }
         for host in self.catalog.hosts_named(self.take_wanted(name), time_text::now()).await? {
-            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(&host);
+            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(host.number, &host.name);
         }
         self.number(name).ok_or_else(|| StoreError::Failed("the store made a host of another name".into()))
+    }
+
+    /// Gives a host another name; false if another host has it.
+    pub(crate) async fn rename(&self, number: HostNumber, name: &str) -> Result<bool, StoreError> {
+        let _turn = self.turn.lock().await;
+        let renamed = self.number(name).is_none() && self.catalog.rename_host(number, name).await?;
+        if renamed {
+            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(number, name);
+        }
+        Ok(renamed)
     }
 
     /// The names that are waited for, and this one, which someone may have taken who then failed.

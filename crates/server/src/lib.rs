@@ -5,6 +5,7 @@
 //! authorise, act and return.
 
 mod access;
+mod agent_host;
 mod agent_session;
 mod agent_socket;
 mod app;
@@ -14,6 +15,7 @@ mod config;
 mod csv_text;
 mod error;
 mod history;
+mod host_agents;
 mod hosts;
 mod ingest;
 mod json_stream;

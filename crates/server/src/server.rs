@@ -21,6 +21,7 @@ use crate::agent_session::{self, AgentAccess};
 use crate::app::App;
 use crate::assets::Assets;
 use crate::config::ServerConfig;
+use crate::host_agents::HostAgents;
 use crate::hosts::HostDirectory;
 use crate::ingest::Ingest;
 use crate::listener::Acceptor;
@@ -93,7 +94,9 @@ impl Server {
         let (listener, address) = bound.map_err(|source| ServeError::Bind { address: config.listen, source })?;
         let metrics = Arc::new(Metrics::new());
         let hosts = Arc::new(HostDirectory::load(Arc::clone(&catalog)).await?);
+        let agents = HostAgents::load(Arc::clone(&catalog)).await?;
         let fleet = Arc::new(Fleet::new(Arc::clone(&hosts)));
+        agents.all().iter().for_each(|agent| fleet.agent_told(agent));
         let shutdown = CancellationToken::new();
         look_up(Arc::clone(&fleet), Arc::clone(&history), shutdown.clone()).await?;
         let parts = HubParts {
@@ -119,6 +122,7 @@ impl Server {
             history,
             analysis: store,
             hosts,
+            agents,
             ingest,
             uploads: KnownUploads::new(),
             metrics,

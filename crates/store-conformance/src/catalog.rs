@@ -1,7 +1,7 @@
 //! Hosts, keys, links, sessions and settings.
 
 use procession_model::Timestamp;
-use procession_store::{Catalog, KeyChange, KeyPurpose, NewKey, NewSession, SignInLink};
+use procession_store::{Catalog, HostAgent, KeyChange, KeyPurpose, NewKey, NewSession, SignInLink};
 
 use crate::Factory;
 
@@ -13,6 +13,7 @@ pub async fn catalog(factory: &impl Factory) {
     let new = !store.was_ever_used().await.unwrap();
     assert!(new);
     hosts(&*store).await;
+    let agents = agents(&*store).await;
     sessions(&*store).await;
     assert!(store.was_ever_used().await.unwrap());
     let kept = keys(&*store).await;
@@ -21,6 +22,7 @@ pub async fn catalog(factory: &impl Factory) {
     drop(store);
     let store = factory.open();
     assert_eq!(store.hosts().await.unwrap().len(), 3);
+    assert_eq!(store.host_agents().await.unwrap(), agents);
     assert_eq!(store.keys().await.unwrap(), kept);
     assert_eq!(store.setting("a").await.unwrap().as_deref(), Some("2"));
     assert_eq!(store.setting("b").await.unwrap(), None);
@@ -35,6 +37,27 @@ async fn hosts(store: &dyn Catalog) {
     }
     let names: Vec<_> = store.hosts().await.unwrap().into_iter().map(|host| host.number).collect();
     assert_eq!(names, [0, 1, 2]);
+}
+
+async fn agents(store: &dyn Catalog) -> Vec<HostAgent> {
+    assert!(store.rename_host(1, "beta").await.unwrap());
+    assert!(!store.rename_host(1, "alpha").await.unwrap(), "another host has the name");
+    assert!(!store.rename_host(3, "gamma").await.unwrap(), "there is no such host");
+    let renamed = store.host_named("beta", NOW.plus_ms(5)).await.unwrap();
+    assert_eq!((renamed.number, renamed.first_seen), (1, NOW));
+    let agent = |host, agent_id: &str, boot_id: &str| HostAgent {
+        host,
+        agent_id: agent_id.to_owned(),
+        told_name: "x'; DROP TABLE host; --".to_owned(),
+        boot_id: boot_id.to_owned(),
+    };
+    store.set_host_agents(vec![agent(0, "a", "1"), agent(1, "b", "1"), agent(2, "c", "")]).await.unwrap();
+    store.set_host_agents(Vec::new()).await.unwrap();
+    // Another agent of host 0; agent b went from host 1 to host 2.
+    store.set_host_agents(vec![agent(0, "d", "1"), agent(2, "b", "2")]).await.unwrap();
+    let known = store.host_agents().await.unwrap();
+    assert_eq!(known, [agent(0, "d", "1"), agent(2, "b", "2")]);
+    known
 }
 
 async fn sessions(store: &dyn Catalog) {

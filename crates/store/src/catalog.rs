@@ -21,6 +21,19 @@ pub struct Host {
     pub first_seen: Timestamp,
 }
 
+/// An agent of a host: the one that was connected last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostAgent {
+    /// The host it writes.
+    pub host: HostNumber,
+    /// Tells its installation from others: unique.
+    pub agent_id: String,
+    /// The name it said. The host has another one where this agent is on a clone of a machine of that name.
+    pub told_name: String,
+    /// Tells the boot of its machine from others; empty if it did not say.
+    pub boot_id: String,
+}
+
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPurpose {
@@ -103,6 +116,12 @@ pub trait Catalog: Send + Sync {
     async fn host_named(&self, name: &str, now: Timestamp) -> Result<Host, StoreError>;
     /// The hosts of these names, in their order, those made that are not there; all in one durable step.
     async fn hosts_named(&self, names: Vec<String>, now: Timestamp) -> Result<Vec<Host>, StoreError>;
+    /// Gives a host another name; false if there is no such host, or another one has the name.
+    async fn rename_host(&self, number: HostNumber, name: &str) -> Result<bool, StoreError>;
+    /// The last agent of each host that had one.
+    async fn host_agents(&self) -> Result<Vec<HostAgent>, StoreError>;
+    /// Keeps these in place of what is known of the same hosts and of the same agents; all in one durable step.
+    async fn set_host_agents(&self, agents: Vec<HostAgent>) -> Result<(), StoreError>;
     /// Keeps a key.
     async fn create_key(&self, key: NewKey) -> Result<Key, StoreError>;
     /// All keys by number, revoked ones too.

@@ -15,7 +15,7 @@ mod rollup;
 mod sqlite;
 
 pub use catalog::{
-    Catalog, Host, HostNumber, Key, KeyChange, KeyId, KeyPurpose, NewKey, NewSession, Session, SignInLink,
+    Catalog, Host, HostAgent, HostNumber, Key, KeyChange, KeyId, KeyPurpose, NewKey, NewSession, Session, SignInLink,
 };
 pub use engine::{
     BATCH_ITEMS_MAX, LIST_MAX, POINTS_MAX, RUNS_MAX, SAMPLES_MAX, SCAN_MAX, SCAN_SAMPLES_MAX, SealPolicy,

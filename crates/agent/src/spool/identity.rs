@@ -17,24 +17,37 @@ struct Installation {
     machine_id: Option<String>,
 }
 
+/// An installation's id.
+pub(crate) struct Found {
+    pub(crate) id: String,
+    /// It was drawn anew, since the folder came from another machine.
+    pub(crate) was_copied: bool,
+}
+
 /// The installation's id, from `root`; `fresh` where there is none, or where this machine is a copy of the one that it was
 /// drawn on.
-pub(crate) fn installation_id(root: &Path, machine_id: Option<&str>, fresh: String) -> io::Result<String> {
-    let path = root.join(FILE);
-    match read(&path) {
-        Some(known) if !is_copy(&known, machine_id) => return Ok(known.id),
+pub(crate) fn find_installation(root: &Path, machine_id: Option<&str>, fresh: String) -> io::Result<Found> {
+    let known = read(&root.join(FILE));
+    let was_copied = known.as_ref().is_some_and(|known| is_copy(known, machine_id));
+    match known {
+        Some(known) if !was_copied => return Ok(Found { id: known.id, was_copied }),
         Some(known) => {
             tracing::warn!(old = %known.id, new = %fresh, "this machine is a copy of another: it gets an id of its own");
         }
         None => {}
     }
-    let installation = Installation { id: fresh.clone(), machine_id: machine_id.map(str::to_owned) };
+    keep_installation(root, machine_id, &fresh)?;
+    Ok(Found { id: fresh, was_copied })
+}
+
+/// Keeps an id in place of the one that is there.
+pub(crate) fn keep_installation(root: &Path, machine_id: Option<&str>, id: &str) -> io::Result<()> {
+    let installation = Installation { id: id.to_owned(), machine_id: machine_id.map(str::to_owned) };
     let new = root.join("installation.new");
     let mut file = fs::File::create(&new)?;
     file.write_all(&serde_json::to_vec(&installation)?)?;
     file.sync_all()?;
-    fs::rename(&new, &path)?;
-    Ok(fresh)
+    fs::rename(&new, root.join(FILE))
 }
 
 fn read(path: &Path) -> Option<Installation> {
@@ -58,14 +71,15 @@ mod tests {
     fn the_id_stays_until_the_machine_is_another() {
         let root = tempfile::tempdir().unwrap();
         let id = |machine, fresh: char| {
-            installation_id(root.path(), machine, fresh.to_string().repeat(32)).unwrap().chars().next().unwrap()
+            let found = find_installation(root.path(), machine, fresh.to_string().repeat(32)).unwrap();
+            (found.id.chars().next().unwrap(), found.was_copied)
         };
-        assert_eq!(id(Some("m1"), 'a'), 'a');
-        assert_eq!(id(Some("m1"), 'b'), 'a');
-        assert_eq!(id(None, 'c'), 'a', "not known is not another");
-        assert_eq!(id(Some("m2"), 'd'), 'd', "a copy");
-        assert_eq!(id(Some("m2"), 'e'), 'd');
+        assert_eq!(id(Some("m1"), 'a'), ('a', false));
+        assert_eq!(id(Some("m1"), 'b'), ('a', false));
+        assert_eq!(id(None, 'c'), ('a', false), "not known is not another");
+        assert_eq!(id(Some("m2"), 'd'), ('d', true), "a copy");
+        assert_eq!(id(Some("m2"), 'e'), ('d', false));
         fs::write(root.path().join(FILE), "{}").unwrap();
-        assert_eq!(id(Some("m2"), 'f'), 'f');
+        assert_eq!(id(Some("m2"), 'f'), ('f', false));
     }
 }

@@ -10,5 +10,5 @@ mod record;
 mod segment;
 
 pub(crate) use folder::{SpoolError, SpoolFolder, StreamFolder};
-pub(crate) use identity::installation_id;
+pub(crate) use identity::{Found, find_installation, keep_installation};
 pub(crate) use segment::{Contents, Segment};

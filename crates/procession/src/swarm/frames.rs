@@ -77,7 +77,7 @@ async fn greet(socket: &mut Socket, host: &SimulatedHost, figures: &Figures) -> 
         protocol: VERSION,
         agent_version: env!("CARGO_PKG_VERSION").into(),
         hostname: host.name.clone(),
-        agent_id: format!("swarm-{:08x}", host.number),
+        agent_id: format!("swarm-{:08x}/{}", host.number, host.name),
         boot_id: String::new(),
         stream: format!("{:032x}", fastrand::u128(..)),
         first_sequence: 1,

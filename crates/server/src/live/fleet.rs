@@ -3,9 +3,10 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use procession_model::{HostFacts, HostMetric, SnapshotId, Timestamp};
-use procession_store::{History, HostNumber, HostPoint, Published, StoreError};
+use procession_store::{History, HostAgent, HostNumber, HostPoint, Published, StoreError};
 use serde::Serialize;
 
+use super::seat::{Heard, Newcomer, Seat, Taken};
 use crate::hosts::HostDirectory;
 use crate::time_text;
 
@@ -82,6 +83,9 @@ pub(crate) struct HostEntry {
     interval_ms: Option<u64>,
     /// Whether its agent is connected.
     connected: bool,
+    /// The name of the machine that this one is a clone of: a running one that calls itself the same.
+    #[schema(value_type = Option<String>)]
+    clone_of: Option<Arc<str>>,
     /// CPU time of the agent in the last interval, in microseconds.
     #[schema(value_type = Option<i64>, minimum = 0)]
     agent_cpu_us: Option<u64>,
@@ -97,9 +101,9 @@ struct HostLive {
     point: Option<HostPoint>,
     facts: Option<Arc<HostFacts>>,
     received: Option<Timestamp>,
-    connections: u32,
-    /// Of whoever is or was connected last.
-    agent_id: Option<Arc<str>>,
+    seat: Seat,
+    /// The name of the machine that this one is a clone of.
+    clone_of: Option<Arc<str>>,
     /// Changed since it was last told.
     changed: bool,
     told_status: Option<Status>,
@@ -147,21 +151,34 @@ impl Fleet {
         });
     }
 
-    /// Notes that an agent of a host is connected, until the guard is dropped. `None` if another agent is: two machines that
-    /// were cloned, or named alike, must not become one history. An agent without an id is taken for any.
-    pub(crate) fn connected(self: &Arc<Self>, number: HostNumber, agent_id: &str) -> Option<ConnectedGuard> {
-        let mut is_taken = false;
+    /// Notes that an agent of a host is connected, until the guard is dropped; or why it may not be: two machines that were
+    /// cloned, or named alike, must not become one history.
+    pub(crate) fn connected(
+        self: &Arc<Self>,
+        number: HostNumber,
+        newcomer: Newcomer<'_>,
+    ) -> Result<ConnectedGuard, Taken> {
+        let now = time_text::now();
+        let mut taken = Ok(());
         self.update(number, |host| {
-            let is_other = |known: &Arc<str>| !agent_id.is_empty() && **known != *agent_id;
-            is_taken = host.connections > 0 && host.agent_id.as_ref().is_some_and(is_other);
-            if !is_taken {
-                host.connections += 1;
-                if !agent_id.is_empty() {
-                    host.agent_id = Some(agent_id.into());
-                }
-            }
+            let interval_ms = interval_ms(host).unwrap_or(0);
+            taken = host.seat.take(newcomer, Heard { last: host.received, interval_ms, now });
         });
-        (!is_taken).then(|| ConnectedGuard { fleet: Arc::clone(self), number })
+        taken.map(|()| ConnectedGuard { fleet: Arc::clone(self), number })
+    }
+
+    /// Takes a host's new name over from the directory.
+    pub(crate) fn renamed(&self, number: HostNumber) {
+        if let Some(name) = self.directory.name(number) {
+            self.update(number, |host| host.name = name);
+        }
+    }
+
+    /// Takes over what an agent calls its machine: another name than the host's marks a clone.
+    pub(crate) fn agent_told(&self, agent: &HostAgent) {
+        self.update(agent.host, |host| {
+            host.clone_of = (*host.name != *agent.told_name).then(|| agent.told_name.as_str().into());
+        });
     }
 
     /// Hosts from a number on, at most `limit`, and the number to go on from.
@@ -218,7 +235,7 @@ pub(crate) struct ConnectedGuard {
 
 impl Drop for ConnectedGuard {
     fn drop(&mut self) {
-        self.fleet.update(self.number, |host| host.connections = host.connections.saturating_sub(1));
+        self.fleet.update(self.number, |host| host.seat.leave());
     }
 }
 
@@ -226,10 +243,14 @@ fn last_heard(host: &HostLive) -> Option<Timestamp> {
     host.received.or(host.point.map(|point| point.time))
 }
 
+fn interval_ms(host: &HostLive) -> Option<u64> {
+    host.point.and_then(|point| point.host.get(HostMetric::IntervalMs))
+}
+
 fn status_of(host: &HostLive, now: Timestamp) -> Status {
     let Some(last) = last_heard(host) else { return Status::Offline };
     let age_ms = now.since_ms(last);
-    let interval_ms = host.point.and_then(|point| point.host.get(HostMetric::IntervalMs)).unwrap_or(0);
+    let interval_ms = interval_ms(host).unwrap_or(0);
     let live_ms = i64::try_from(interval_ms).unwrap_or(0).saturating_mul(LIVE_INTERVALS).max(LIVE_MS_MIN);
     match age_ms {
         age_ms if age_ms <= live_ms => Status::Live,
@@ -266,8 +287,9 @@ fn entry(index: usize, host: &HostLive, now: Timestamp) -> HostEntry {
         boot_time: facts.and_then(|facts| facts.boot_time).map(time_text::format),
         agent_version: facts.and_then(|facts| facts.agent_version.clone()),
         collector: facts.and_then(|facts| facts.collector.clone()),
-        interval_ms: metric(HostMetric::IntervalMs),
-        connected: host.connections > 0,
+        interval_ms: interval_ms(host),
+        connected: host.seat.is_taken(),
+        clone_of: host.clone_of.clone(),
         agent_cpu_us: metric(HostMetric::AgentCpuMicros),
         agent_memory_bytes: metric(HostMetric::AgentMemory),
     }

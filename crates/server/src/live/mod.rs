@@ -6,9 +6,11 @@
 mod fleet;
 mod host_channel;
 mod hub;
+mod seat;
 mod wire;
 
 pub(crate) use fleet::public_number;
 pub(crate) use fleet::{ConnectedGuard, Fleet, HostEntry};
 pub(crate) use hub::{HostsChanged, Hub, HubParts, SnapshotFollower, hosts_message};
+pub(crate) use seat::{Newcomer, Taken, WAIT_MS_MIN};
 pub(crate) use wire::{KeyContext, key_message};

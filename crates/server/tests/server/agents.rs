@@ -1,119 +1,16 @@
 //! Agents' connections: over a WebSocket, and within this process.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use procession_codec::HostState;
-use procession_model::{Description, Metric, Process, Sample, Snapshot, Timestamp};
 use procession_protocol::{
-    AgentMessage, FrameMessage, FromAgent, FromServer, Hello, Link, RefusalReason, ServerMessage, VERSION,
+    AgentMessage, FrameMessage, FromAgent, FromServer, Hello, Link, RefusalReason, ServerMessage,
 };
 use procession_store::KeyPurpose;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::sockets::{Socket, open};
+use crate::agent_client::{Agent, Frames, hello};
+use crate::sockets::open;
 use crate::support::{TestServer, new_key};
-
-const STREAM: &str = "0123456789abcdef0123456789abcdef";
-
-fn hello(hostname: &str) -> Hello {
-    Hello {
-        protocol: VERSION,
-        agent_version: "test".into(),
-        hostname: hostname.into(),
-        agent_id: String::new(),
-        boot_id: String::new(),
-        stream: STREAM.into(),
-        first_sequence: 1,
-        time_ms: 0,
-    }
-}
-
-/// Frames of a host on which one process works more each second.
-struct Frames {
-    state: HostState,
-    sequence: u64,
-}
-
-impl Frames {
-    fn new() -> Self {
-        Self { state: HostState::new(), sequence: 0 }
-    }
-
-    fn next(&mut self) -> FrameMessage {
-        self.sequence += 1;
-        let sample = Sample::ABSENT.with(Metric::Cpu, self.sequence * 100);
-        let process = Process { description: Arc::new(Description::new(1, "init")), sample };
-        let time = Timestamp::from_ms(1_755_854_100_000 + i64::try_from(self.sequence).unwrap() * 1_000);
-        let snapshot = Snapshot { time, processes: vec![process], ..Snapshot::default() };
-        let frame = self.state.advance(&snapshot).unwrap();
-        self.message(&frame)
-    }
-
-    fn key(&self) -> FrameMessage {
-        self.message(&self.state.keyframe())
-    }
-
-    fn message(&self, frame: &procession_codec::Frame) -> FrameMessage {
-        let mut bytes = Vec::new();
-        procession_codec::frame::encode(frame, &mut bytes);
-        FrameMessage { sequence: self.sequence, frame: Bytes::from(bytes) }
-    }
-}
-
-struct Agent(Socket);
-
-impl Agent {
-    async fn connect(server: &TestServer) -> Self {
-        let key = format!("Api-Key {}", server.upload_key);
-        Self(open(server, "/ws/agent/", &[("authorization", &key)]).await.unwrap_or_else(|status| panic!("{status}")))
-    }
-
-    async fn say_hello(&mut self, hello: Hello) -> FromServer {
-        self.0.send(Message::text(FromAgent::Hello(hello).to_json())).await;
-        self.answer().await
-    }
-
-    async fn send(&mut self, frame: FrameMessage) {
-        self.0.send(Message::binary(frame.to_bytes())).await;
-    }
-
-    async fn answer(&mut self) -> FromServer {
-        FromServer::from_json(&self.0.next().await.unwrap().to_string()).unwrap()
-    }
-
-    /// Waits until this sequence is acknowledged.
-    async fn acknowledged(&mut self, wanted: u64) {
-        loop {
-            match self.answer().await {
-                FromServer::Acknowledged { sequence } if sequence == wanted => return,
-                FromServer::Acknowledged { sequence } if sequence < wanted => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn of_two_agents_with_one_name_the_second_waits_until_the_first_has_left() {
-    let server = TestServer::start().await;
-    let of = |agent_id: &str| Hello { agent_id: agent_id.into(), ..hello("clone") };
-    let mut first = Agent::connect(&server).await;
-    assert!(matches!(first.say_hello(of("one")).await, FromServer::Welcome(_)));
-    let FromServer::Refusal(refusal) = Agent::connect(&server).await.say_hello(of("two")).await else {
-        panic!("two histories become one")
-    };
-    assert_eq!(refusal.reason, RefusalReason::Busy);
-    assert!(refusal.message.contains("clone") && refusal.retry_after_ms.is_some(), "{refusal:?}");
-    // The same agent comes back before the server has noticed that it left.
-    assert!(matches!(Agent::connect(&server).await.say_hello(of("one")).await, FromServer::Welcome(_)));
-    drop(first);
-    while server.get_json("/api/hosts/").await[0]["connected"] == true {
-        tokio::task::yield_now().await;
-    }
-    assert!(matches!(Agent::connect(&server).await.say_hello(of("two")).await, FromServer::Welcome(_)));
-}
 
 #[tokio::test]
 async fn frames_are_acknowledged_and_there() {

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod agent_client;
+mod agent_hosts;
 mod agents;
 mod bodies;
 mod history;

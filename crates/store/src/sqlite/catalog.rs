@@ -10,7 +10,8 @@ use super::database::Database;
 use super::failure::{failed, out_of_range};
 use crate::blocking::blocking;
 use crate::{
-    Catalog, Host, HostNumber, Key, KeyChange, KeyId, KeyPurpose, NewKey, NewSession, Session, SignInLink, StoreError,
+    Catalog, Host, HostAgent, HostNumber, Key, KeyChange, KeyId, KeyPurpose, NewKey, NewSession, Session, SignInLink,
+    StoreError,
 };
 
 /// Use of a key is noted once in so many milliseconds, so that reading does not write.
@@ -45,6 +46,22 @@ impl<T: AsRef<Arc<Database>> + Send + Sync> Catalog for T {
     async fn hosts_named(&self, names: Vec<String>, now: Timestamp) -> Result<Vec<Host>, StoreError> {
         self.as_ref()
             .writing(move |connection| names.iter().map(|name| add_host(connection, name, now)).collect())
+            .await
+    }
+
+    async fn rename_host(&self, number: HostNumber, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.as_ref().writing(move |connection| rename_host(connection, number, &name)).await
+    }
+
+    async fn host_agents(&self) -> Result<Vec<HostAgent>, StoreError> {
+        let select = "SELECT host, agent_id, told_name, boot_id FROM host_agent ORDER BY host";
+        self.as_ref().reading(move |connection| rows(connection, select, [], host_agent)).await
+    }
+
+    async fn set_host_agents(&self, agents: Vec<HostAgent>) -> Result<(), StoreError> {
+        self.as_ref()
+            .writing(move |connection| agents.iter().try_for_each(|agent| set_host_agent(connection, agent)))
             .await
     }
 
@@ -241,6 +258,30 @@ fn add_host(connection: &Connection, name: &str, now: Timestamp) -> Result<Host,
         .execute("INSERT INTO host (number, name, first_seen) VALUES (?1, ?2, ?3)", params![number, name, now.as_ms()])
         .map_err(failed)?;
     Ok(Host { number, name: name.to_owned(), first_seen: now })
+}
+
+fn rename_host(connection: &Connection, number: HostNumber, name: &str) -> Result<bool, StoreError> {
+    if find_host(connection, name)?.is_some() {
+        return Ok(false);
+    }
+    let update = "UPDATE host SET name = ?2 WHERE number = ?1";
+    let changed = connection.execute(update, params![number, name]).map_err(failed)?;
+    Ok(changed == 1)
+}
+
+fn host_agent(row: &Row<'_>) -> rusqlite::Result<HostAgent> {
+    Ok(HostAgent { host: row.get(0)?, agent_id: row.get(1)?, told_name: row.get(2)?, boot_id: row.get(3)? })
+}
+
+/// A row of the same host, or of the same agent elsewhere, gives way.
+fn set_host_agent(connection: &Connection, agent: &HostAgent) -> Result<(), StoreError> {
+    let insert = "INSERT OR REPLACE INTO host_agent (host, agent_id, told_name, boot_id) VALUES (?1, ?2, ?3, ?4)";
+    let HostAgent { host, agent_id, told_name, boot_id } = agent;
+    connection
+        .prepare_cached(insert)
+        .and_then(|mut statement| statement.execute(params![host, agent_id, told_name, boot_id]))
+        .map_err(failed)?;
+    Ok(())
 }
 
 fn select_keys(rest: &str) -> String {
