@@ -59,6 +59,8 @@ fn check(run: &Run, part: std::ops::Range<usize>, sealed: &Sealed, dictionary: &
     let head = Head::open(&sealed.head).unwrap();
     let skip = head.skip().unwrap();
     assert_eq!(head.summary(), &sealed.summary);
+    let losses: Vec<_> = run.snapshots[part.clone()].iter().flat_map(|snapshot| &snapshot.losses).copied().collect();
+    assert_eq!(head.losses(&sealed.body).unwrap(), losses);
     let mut samples = 0;
     for (frame, index) in (0..).zip(part.clone()) {
         let snapshot = &run.snapshots[index];

@@ -148,6 +148,8 @@ fn check_block(head: &[u8], body: &[u8], segment: &[u8]) {
     let mut dictionary = Dictionary::new(5);
     dictionary.push(segment).unwrap();
     Head::open(head).unwrap().verify(body).unwrap();
+    let losses = snapshots().into_iter().flat_map(|snapshot| snapshot.losses).collect::<Vec<_>>();
+    assert_eq!(Head::open(head).unwrap().losses(body).unwrap(), losses);
     let block = Block::open(head, body, &dictionary).unwrap();
     for (frame, snapshot) in (0..).zip(snapshots()) {
         assert_eq!(block.snapshot(frame), Some(snapshot));

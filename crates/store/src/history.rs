@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use procession_codec::Frame;
-use procession_model::{Description, HostFacts, HostSample, Sample, Snapshot, SnapshotId, Timestamp};
+use procession_model::{Description, HostFacts, HostSample, Loss, Sample, Snapshot, SnapshotId, Timestamp};
 
 use crate::{HostNumber, StoreError};
 
@@ -353,6 +353,9 @@ pub trait History: Send + Sync {
     async fn newest_points(&self, host: HostNumber, range: Range, limit: usize) -> Result<Vec<HostPoint>, StoreError>;
     /// A host over a range in at most `points` points.
     async fn host_series(&self, host: HostNumber, range: Range, points: usize) -> Result<HostSeries, StoreError>;
+    /// What of a range is known to be lost, by its beginning; of more than `limit` losses the last ones. Snapshots tell of
+    /// losses, so nothing is known of a time whose snapshots retention has taken.
+    async fn losses(&self, host: HostNumber, range: Range, limit: usize) -> Result<Vec<Loss>, StoreError>;
     /// Process samples by time, host and pid, oldest first, without the first `offset`.
     async fn samples(&self, filter: &SampleFilter, offset: u64, limit: usize) -> Result<Page<SampleRow>, StoreError>;
     /// All runs of processes of a name on a host, by their start.

@@ -18,7 +18,7 @@ pub use catalog::{
     Catalog, Host, HostAgent, HostNumber, Key, KeyChange, KeyId, KeyPurpose, NewKey, NewSession, Session, SignInLink,
 };
 pub use engine::{
-    BATCH_ITEMS_MAX, LIST_MAX, POINTS_MAX, RUNS_MAX, SAMPLES_MAX, SCAN_MAX, SCAN_SAMPLES_MAX, SealPolicy,
+    BATCH_ITEMS_MAX, LIST_MAX, LOSSES_MAX, POINTS_MAX, RUNS_MAX, SAMPLES_MAX, SCAN_MAX, SCAN_SAMPLES_MAX, SealPolicy,
 };
 pub use error::StoreError;
 pub use history::{

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use procession_model::{Brief, FieldError, FieldErrorReason, HostFacts, Loss, LossKind, Timestamp};
 
-use super::column::{ColumnReader, ColumnWriter};
+use super::column::{ColumnBytes, ColumnReader, ColumnWriter};
 use super::descriptions::{Kin, get_descriptions, put_descriptions};
 use super::dictionary::NewStrings;
 use super::ends::{get_ends, put_ends};
 use super::fields::KnownStrings;
+use super::head::{HAPPENINGS, Head};
 use super::lives::{At, Lives};
 use super::{BLOCK_BRIEF_MAX, BLOCK_FRAMES_MAX, BLOCK_LOSSES_MAX};
 use crate::DecodeError;
@@ -129,6 +130,37 @@ impl Happenings {
         let start = list.partition_point(|at| at.frame < frame);
         list[start..].iter().take_while(move |at| at.frame == frame).map(|at| &at.what)
     }
+}
+
+impl Head<'_> {
+    /// What was lost before the frames of the block that this is the head of. It takes neither its rows nor its strings, so
+    /// it is far quicker than opening the block.
+    pub fn losses(&self, body: &[u8]) -> Result<Vec<Loss>, DecodeError> {
+        let times = self.timeline()?.times;
+        let bytes = ColumnBytes::new(self.body_section(body, HAPPENINGS)?)?;
+        let mut columns = bytes.reader();
+        let loose = columns.loose();
+        get_list(loose, BLOCK_FRAMES_MAX, &times, |loose, _| pass_facts(loose))?;
+        get_list(loose, BLOCK_FRAMES_MAX, &times, |loose, _| pass_field_errors(loose))?;
+        let losses = get_list(loose, BLOCK_LOSSES_MAX, &times, get_loss)?;
+        Ok(losses.into_iter().map(|at| at.what).collect())
+    }
+}
+
+/// Reads past what [`get_facts`] reads: a number or the number of a string for each that is known.
+fn pass_facts(loose: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let known = loose.u8()?.count_ones();
+    (0..known).try_for_each(|_| loose.varint().map(drop))
+}
+
+/// Reads past what [`get_field_error`] reads, as often as it says.
+fn pass_field_errors(loose: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let count = loose.count(FIELD_ERRORS_MAX, 3, "field errors")?;
+    (0..count).try_for_each(|_| {
+        loose.varint()?;
+        loose.u8()?;
+        loose.varint().map(drop)
+    })
 }
 
 fn get_list<T>(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use procession_model::{Description, Sample, SnapshotId, Timestamp};
+use procession_model::{Description, Identity, Sample, SnapshotId, Timestamp};
 
 use crate::{HostNumber, Run, SnapshotEntry};
 
@@ -54,6 +54,16 @@ pub struct ProcessSeries {
     pub run: Run,
     /// What it did.
     pub series: Series,
+}
+
+/// The CPU of processes in some snapshots that follow each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecentCpu {
+    /// When the snapshots were taken, oldest first.
+    pub times: Vec<Timestamp>,
+    /// By pid and start, a value for each snapshot in hundredths of a percent of one core; 0 where the process used none, or
+    /// was not there, or its CPU is not known. Those that are 0 throughout are left out.
+    pub processes: Vec<(Identity, Vec<u64>)>,
 }
 
 /// One run of a program.

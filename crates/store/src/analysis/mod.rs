@@ -29,7 +29,7 @@ use procession_model::Identity;
 
 pub use answer::{
     Changed, Changes, FoundProcess, Gap, HostWith, HostsWith, ProcessAt, ProcessSeries, ProgramOnHost, ProgramRun,
-    ProgramRuns, SearchAnswer, Series, SeriesPoint, Top, TopRow,
+    ProgramRuns, RecentCpu, SearchAnswer, Series, SeriesPoint, Top, TopRow,
 };
 pub use request::{Group, Measure, Moment, Of, Search, TopRequest};
 
@@ -37,6 +37,8 @@ use crate::{HostNumber, Range, StoreError};
 
 /// Most points of one series.
 pub const POINTS_MAX: usize = 20_000;
+/// Most snapshots of one answer with the CPU of all processes.
+pub const RECENT_MAX: usize = 100;
 /// Most rows of one answer.
 pub const ROWS_MAX: usize = 10_000;
 /// A snapshot without a measured interval stands for the time since the one before it, but never for more.
@@ -62,6 +64,13 @@ pub trait Analysis: Send + Sync {
         range: Range,
         points: usize,
     ) -> Result<Series, StoreError>;
+    /// The CPU of all processes in the last `snapshots` snapshots of a range; `None` if it has none.
+    async fn recent_cpu(
+        &self,
+        host: HostNumber,
+        range: Range,
+        snapshots: usize,
+    ) -> Result<Option<RecentCpu>, StoreError>;
     /// When a program ran: its runs, gaps and restarts, on one host or all. Of all runs, ordered by host and start, those
     /// from `offset` on, at most `limit`.
     async fn program_runs(

@@ -12,8 +12,8 @@ use super::plan::{self, Extent, Filter, Reads};
 use super::search::Finder;
 use super::series::{MeanOver, Steps};
 use super::{
-    Analysis, Changes, HostsWith, Measure, Moment, Of, POINTS_MAX, ProcessSeries, ProgramRuns, ROWS_MAX, Search,
-    SearchAnswer, Series, Top, TopRequest, changes, hosts_with, runs, top,
+    Analysis, Changes, HostsWith, Measure, Moment, Of, POINTS_MAX, ProcessSeries, ProgramRuns, ROWS_MAX, RecentCpu,
+    Search, SearchAnswer, Series, Top, TopRequest, changes, hosts_with, runs, top,
 };
 use crate::engine::{Engine, Level, SegmentStore, Segments};
 use crate::rollup::Rollup;
@@ -279,6 +279,15 @@ impl<S: Segments> Analysis for SegmentStore<S> {
     ) -> Result<Series, StoreError> {
         let of = of.clone();
         self.query(move |engine| engine.series(host, &of, range, points)).await
+    }
+
+    async fn recent_cpu(
+        &self,
+        host: HostNumber,
+        range: Range,
+        snapshots: usize,
+    ) -> Result<Option<RecentCpu>, StoreError> {
+        self.query(move |engine| engine.recent_cpu(host, range, snapshots)).await
     }
 
     async fn program_runs(

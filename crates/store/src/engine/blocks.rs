@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use procession_codec::block::{Block, Dictionary, Head};
-use procession_model::{Metric, Timestamp};
+use procession_model::{Loss, Metric, Timestamp};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -19,6 +19,8 @@ const BLOCK_CACHE_BYTES: u64 = 96 << 20;
 const HEAD_CACHE_BYTES: u64 = 16 << 20;
 /// Bytes of dictionaries that are kept, as far as they can be estimated.
 const DICTIONARY_CACHE_BYTES: u64 = 32 << 20;
+/// Bytes of losses that are kept.
+const LOSS_CACHE_BYTES: u64 = 2 << 20;
 /// How many entries the caches are made for; they take more where entries are small.
 const CACHE_ENTRIES: usize = 1_024;
 /// An opened block is about so many times its bytes, and so many bytes a row more.
@@ -31,6 +33,7 @@ const STRING_BYTES: u64 = 96;
 pub(super) struct Caches {
     blocks: Cache<i64, Arc<Block>, Weights>,
     heads: Cache<i64, Bytes, Weights>,
+    losses: Cache<i64, Arc<[Loss]>, Weights>,
     dictionaries: Cache<(HostNumber, u32), Arc<Dictionary>, Weights>,
 }
 
@@ -53,6 +56,12 @@ impl Weighter<i64, Bytes> for Weights {
     }
 }
 
+impl Weighter<i64, Arc<[Loss]>> for Weights {
+    fn weight(&self, _id: &i64, losses: &Arc<[Loss]>) -> u64 {
+        size_of_val(&**losses) as u64 + STRING_BYTES
+    }
+}
+
 impl Weighter<(HostNumber, u32), Arc<Dictionary>> for Weights {
     fn weight(&self, _key: &(HostNumber, u32), dictionary: &Arc<Dictionary>) -> u64 {
         (dictionary.len() as u64 + 1) * STRING_BYTES * 2
@@ -64,6 +73,7 @@ impl Default for Caches {
         Self {
             blocks: Cache::with_weighter(CACHE_ENTRIES, BLOCK_CACHE_BYTES, Weights),
             heads: Cache::with_weighter(CACHE_ENTRIES, HEAD_CACHE_BYTES, Weights),
+            losses: Cache::with_weighter(CACHE_ENTRIES, LOSS_CACHE_BYTES, Weights),
             dictionaries: Cache::with_weighter(CACHE_ENTRIES, DICTIONARY_CACHE_BYTES, Weights),
         }
     }
@@ -105,6 +115,20 @@ impl<S: Segments> Engine<S> {
         let block = Arc::new(Block::open_only(&head, &body, &dictionary, &metrics).map_err(damaged)?);
         self.caches.blocks.insert(entry.id, Arc::clone(&block));
         Ok(Some(block))
+    }
+
+    /// What the frames of a raw block tell to be lost; nothing once retention took it.
+    pub(super) fn block_losses(&self, entry: &BlockEntry) -> Result<Arc<[Loss]>, StoreError> {
+        if let Some(found) = self.caches.losses.get(&entry.id) {
+            return Ok(found);
+        }
+        let (Some(head), Some(body)) = (self.block_head(entry)?, self.segments.block_body(entry.id)?) else {
+            return Ok(Arc::default());
+        };
+        let damaged = |error| StoreError::Damaged(format!("host {}: block {}: {error}", entry.host, entry.id));
+        let losses: Arc<[Loss]> = Head::open(&head).and_then(|head| head.losses(&body)).map_err(damaged)?.into();
+        self.caches.losses.insert(entry.id, Arc::clone(&losses));
+        Ok(losses)
     }
 
     /// An epoch of a host's dictionary with at least so many segments.
@@ -150,6 +174,7 @@ impl<S: Segments> Engine<S> {
         for id in ids {
             self.caches.blocks.remove(id);
             self.caches.heads.remove(id);
+            self.caches.losses.remove(id);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use procession_codec::Frame;
-use procession_model::{HostFacts, SnapshotId, Timestamp};
+use procession_model::{HostFacts, Loss, SnapshotId, Timestamp};
 use tokio::sync::{Mutex, broadcast};
 
 use super::Engine;
@@ -144,6 +144,10 @@ impl<S: Segments> History for SegmentStore<S> {
 
     async fn host_series(&self, host: HostNumber, range: Range, points: usize) -> Result<HostSeries, StoreError> {
         self.query(move |engine| engine.host_series(host, range, points)).await
+    }
+
+    async fn losses(&self, host: HostNumber, range: Range, limit: usize) -> Result<Vec<Loss>, StoreError> {
+        self.query(move |engine| engine.losses(host, range, limit)).await
     }
 
     async fn samples(&self, filter: &SampleFilter, offset: u64, limit: usize) -> Result<Page<SampleRow>, StoreError> {

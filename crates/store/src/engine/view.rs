@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use procession_codec::HostState;
 use procession_codec::block::{Block, Head, Series, Timeline};
-use procession_model::{Metric, SnapshotId, Timestamp};
+use procession_model::{Loss, Metric, SnapshotId, Timestamp};
 
 use super::Engine;
 use super::level::Level;
@@ -20,7 +20,7 @@ use crate::{HostNumber, Range, StoreError};
 pub(crate) struct HostView<'engine, S: Segments> {
     engine: &'engine Engine<S>,
     mark: HostMark,
-    base: Base,
+    pub(super) base: Base,
     /// The state after the newest frame.
     pub(super) state: Arc<HostState>,
     /// Whether that state knows its processes, but not what ended before it.
@@ -194,6 +194,14 @@ impl<S: Segments> Part<'_, S> {
             What::Open => Ok(of_open(&self.view.frames)),
             What::OpenLate => Ok(of_open(&self.view.late)),
             What::Sealed(_) => Ok(self.with_head(|head| head.timeline())?.unwrap_or_default()),
+        }
+    }
+
+    /// What the frames of a sealed block tell to be lost.
+    pub(super) fn sealed_losses(&self) -> Result<Vec<Loss>, StoreError> {
+        match &self.what {
+            What::Sealed(entry) => Ok(self.view.engine.block_losses(entry)?.to_vec()),
+            What::Open | What::OpenLate => Ok(Vec::new()),
         }
     }
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use procession_model::{
-    Brief, Description, End, Ended, Exit, HostMetric, HostSample, Identity, Metric, Process, Sample, Snapshot,
-    Timestamp,
+    Brief, Description, End, Ended, Exit, HostMetric, HostSample, Identity, Loss, LossKind, Metric, Process, Sample,
+    Snapshot, Timestamp,
 };
 
 /// splitmix64 (Steele, Lea, Flood 2014).
@@ -124,11 +124,23 @@ fn step(random: &mut Random, live: &mut Vec<Live>, recipe: Recipe, before: i64, 
     for _ in 0..random.below(3) {
         snapshot.brief.push(brief(random, live, recipe, before, time));
     }
+    snapshot.losses = losses(recipe, before, time);
     snapshot.host = HostSample::ABSENT
         .with(HostMetric::IntervalMs, recipe.is_measured.then_some(elapsed.min(60_000)))
         .with(HostMetric::Cpu, (!random.one_in(20)).then(|| random.below(1_600_000)))
         .with(HostMetric::MemoryUsed, random.below(1 << 34));
     snapshot
+}
+
+/// After a long gap it is told what was lost in it.
+fn losses(recipe: Recipe, before: i64, time: i64) -> Vec<Loss> {
+    if time - before < recipe.interval_ms * 5 {
+        return Vec::new();
+    }
+    let (from, until) = (Timestamp::from_ms(before), Timestamp::from_ms(time));
+    let count = u64::try_from((time - before) / recipe.interval_ms - 1).ok();
+    let told = [(LossKind::Snapshots, count), (LossKind::Events, None)];
+    told.map(|(kind, count)| Loss { kind, from, until, count }).to_vec()
 }
 
 fn begin(random: &mut Random, live: &mut Vec<Live>, recipe: Recipe, before: i64, time: i64) {

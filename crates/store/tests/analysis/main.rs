@@ -5,9 +5,11 @@
 mod host_over_time;
 mod hostile;
 mod kept;
+mod losses;
 mod made;
 mod moments;
 mod oracle;
 mod over_time;
 mod ranking;
+mod recent;
 mod world;
