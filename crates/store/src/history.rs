@@ -233,10 +233,11 @@ pub struct Run {
 /// How long and how much of the history is kept. The oldest goes first, whole blocks at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// For each level, by the order of [`Stats::levels`], how many milliseconds; `None` for ever.
-    pub keep_ms: [Option<i64>; LEVELS],
-    /// How many bytes all blocks, dictionaries and the journal may have together; `None` for no cap. Raw blocks go before
-    /// rollups.
+    /// For each level but the last, by the order of [`Stats::levels`], how many milliseconds; `None` for ever. Hours are kept
+    /// as long as the level that is kept longest.
+    pub keep_ms: [Option<i64>; LEVELS - 1],
+    /// How many bytes all blocks, dictionaries and the journal may have together; `None` for no cap. The oldest go first:
+    /// steps of 15 minutes, of a minute, then snapshots; steps of an hour go last.
     pub bytes_max: Option<u64>,
 }
 
@@ -256,8 +257,8 @@ pub struct Retired {
     pub bytes: u64,
 }
 
-/// How many levels there are: every snapshot, steps of 1 minute, steps of 15 minutes.
-pub const LEVELS: usize = 3;
+/// How many levels there are: every snapshot, steps of 1 minute, of 15 minutes, of an hour.
+pub const LEVELS: usize = 4;
 
 /// What a level of the history holds and costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -293,7 +294,7 @@ pub struct Stats {
     pub dictionary_bytes: u64,
     /// Bytes of rollups.
     pub rollup_bytes: u64,
-    /// What each level costs: every snapshot, steps of 1 minute, steps of 15 minutes.
+    /// What each level costs: every snapshot, steps of 1 minute, of 15 minutes, of an hour.
     pub levels: [LevelStats; LEVELS],
     /// Bytes that are left on the disk, where that can be told.
     pub disk_free_bytes: Option<u64>,

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use procession_model::{HostMetric, HostSample, SnapshotId};
 
+use super::extent::{Extent, extent};
 use super::piece::Piece;
-use super::plan::{self, Extent, Filter, Reads};
+use super::plan::{self, Filter, Reads};
 use super::service::{Fineness, covering};
 use crate::engine::{Engine, Level, POINTS_MAX, Segments};
 use crate::rollup::{Rollup, Step, step_of};
@@ -20,11 +21,16 @@ impl<S: Segments> Engine<S> {
     /// A host over a range in at most so many points.
     pub(crate) fn host_series(&self, host: HostNumber, range: Range, points: usize) -> Result<HostSeries, StoreError> {
         let points = points.clamp(1, POINTS_MAX);
-        let Some(extent) = plan::extent(self, host, range)? else {
+        let Some(extent) = extent(self, host, range)? else {
             return Ok(HostSeries::default());
         };
-        let fine = Fineness::of(extent, points, 0);
-        let level = if extent.frames <= SNAPSHOTS_MAX { Level::Raw } else { fine.level };
+        let fine = Fineness::of(extent, points, 0, Level::QuarterHour);
+        // The host's own steps of a quarter of an hour are in rollups of hours.
+        let level = match fine.level {
+            _ if extent.frames <= SNAPSHOTS_MAX => Level::Raw,
+            Level::QuarterHour => Level::Hour,
+            level => level,
+        };
         let filter = Filter { reads: Reads::Host, ..Filter::default() };
         let Some(gathered) = plan::gather(self, host, range, level, filter)? else {
             return Ok(HostSeries::default());
@@ -60,7 +66,7 @@ fn step_for(steps: &[Step], points: usize) -> u64 {
         return 0;
     }
     if points == 1 {
-        return covering(Extent { first, last, frames: 0 });
+        return covering(Extent { first, last, frames: 0, reads: 0 });
     }
     // One more step than `span / step` may be touched.
     (last.since_ms(first).unsigned_abs() / (points - 1) as u64).saturating_add(1)

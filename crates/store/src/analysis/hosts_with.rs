@@ -6,7 +6,8 @@
 use procession_model::{Description, Timestamp};
 
 use super::piece::Piece;
-use super::plan::{self, Filter, Reads, Stretch};
+use super::plan::{Filter, Reads};
+use super::stretches::{self, Stretch};
 use super::{HostWith, HostsWith, ROWS_MAX};
 use crate::engine::{Engine, Segments};
 use crate::{HostNumber, Range, StoreError, parallel};
@@ -67,12 +68,12 @@ fn on_host<S: Segments>(
             *found = stretch.told.into_iter().chain(*found).reduce(earliest_and_latest);
             return Ok(());
         }
-        let pieces = plan::open_stretch(engine, host, stretch, range, filter)?;
+        let pieces = stretches::open_stretch(engine, host, stretch, range, filter)?;
         let told = pieces.iter().filter_map(|piece| told_of(piece, name));
         *found = told.chain(*found).reduce(earliest_and_latest);
         Ok(())
     };
-    let mut stretches = plan::stretches(engine, host, range, name)?;
+    let mut stretches = stretches::stretches(engine, host, range, name)?;
     stretches.sort_by_key(|stretch| stretch.first_time);
     for stretch in stretches.iter().filter(|stretch| stretch.may_have) {
         if found.is_some_and(|found| running.is_none_or(|newest| found.0 < newest) && stretch.first_time > found.0) {

@@ -7,6 +7,7 @@
 
 mod answer;
 mod changes;
+mod extent;
 mod forest;
 mod host;
 mod hosts_with;
@@ -20,6 +21,7 @@ mod runs;
 mod search;
 mod series;
 mod service;
+mod stretches;
 mod top;
 
 pub(crate) use lives::UNTOLD_MS;

@@ -1,8 +1,8 @@
 //! Which snapshots and which steps of rollups answer a query.
 //!
-//! A rollup answers for whole steps; what is left at both ends of the range comes from the next finer level, and so do
-//! snapshots that no rollup has yet. Where retention has taken a finer level, the next coarser one answers for it, with steps
-//! that may stand over the ends of the range.
+//! A rollup answers for whole steps; what is left at both ends of the range comes from the next finer level, and so does what no
+//! rollup of the level has, down to snapshots: most levels are made only when what they are made of is to go. Where retention
+//! has taken a finer level, the next coarser one answers for it, with steps that may stand over the ends of the range.
 
 use std::iter::successors;
 use std::sync::Arc;
@@ -20,9 +20,6 @@ const ATTEMPTS_MAX: usize = 10;
 
 /// A thread is worth its cost for so many blocks.
 const BLOCKS_EACH: usize = 2;
-
-/// How many snapshots a step of a rollup may have had.
-const FRAMES_OF_STEP: u64 = 60;
 
 /// What blocks have to have to be read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,7 +71,7 @@ pub(crate) fn gather<S: Segments>(
     for _ in 0..ATTEMPTS_MAX {
         // Rollups first: what was sealed after this is still seen as snapshots.
         let of = |level| engine.segments().blocks(BlockFilter { host: Some(host), level, range: Range::default() });
-        let entries = [of(Level::Minute)?, of(Level::QuarterHour)?];
+        let entries = [of(Level::Minute)?, of(Level::QuarterHour)?, of(Level::Hour)?];
         let Some(view) = engine.view(host)? else {
             return Ok(None);
         };
@@ -90,128 +87,6 @@ pub(crate) fn gather<S: Segments>(
     Err(StoreError::Damaged(format!("host {host}: rollups without bytes")))
 }
 
-/// When a host has snapshots or steps in a range: the first and last moment, and how many snapshots at most.
-pub(crate) fn extent<S: Segments>(
-    engine: &Engine<S>,
-    host: HostNumber,
-    range: Range,
-) -> Result<Option<Extent>, StoreError> {
-    let Some(view) = engine.view(host)? else { return Ok(None) };
-    let parts = view.parts(Range::default())?;
-    let oldest = parts.iter().map(|part| part.first_time).min();
-    let touched = parts.iter().filter(|part| range.touches(part.first_time, part.last_time));
-    let mut stretches: Vec<_> = touched.map(|part| (part.first_time, part.last_time, u64::from(part.frames))).collect();
-    for level in [Level::Minute, Level::QuarterHour] {
-        let entries = engine.segments().blocks(BlockFilter { host: Some(host), level, range })?;
-        // Only what retention has left of a time before all snapshots; a step is as many as it may have had.
-        let older = entries.iter().filter(|entry| oldest.is_none_or(|oldest| entry.first_time < oldest));
-        stretches
-            .extend(older.map(|entry| (entry.first_time, entry.last_time, u64::from(entry.frames) * FRAMES_OF_STEP)));
-    }
-    let clipped = stretches.into_iter().map(|(first, last, frames)| Extent {
-        first: range.start.map_or(first, |start| start.max(first)),
-        last: range.end.map_or(last, |end| end.min(last)),
-        frames,
-    });
-    Ok(clipped.fold(None, |all, more| Some(more.with(all))))
-}
-
-/// A stretch of a host's history that may have a name.
-pub(crate) struct Stretch {
-    pub(crate) first_time: Timestamp,
-    pub(crate) last_time: Timestamp,
-    /// The rollup that has it; `None` for what no rollup has yet.
-    rolled: Option<BlockEntry>,
-    /// Whether it may tell of the name by itself, not only of what lived before it.
-    pub(crate) may_have: bool,
-    /// The first and last snapshot that has the name, where that is known without opening it.
-    pub(crate) told: Option<(Timestamp, Timestamp)>,
-}
-
-/// The stretches of a host that may have a name: rollups, and what they do not have yet.
-pub(crate) fn stretches<S: Segments>(
-    engine: &Engine<S>,
-    host: HostNumber,
-    range: Range,
-    name: &str,
-) -> Result<Vec<Stretch>, StoreError> {
-    let level = Level::QuarterHour;
-    let entries = engine.segments().blocks(BlockFilter { host: Some(host), level, range: Range::default() })?;
-    let covered = |late| {
-        let entries = entries.iter().filter(move |entry| entry.late == late);
-        entries.map(|entry| entry.last_sequence).max().unwrap_or(0)
-    };
-    let mut stretches = Vec::new();
-    for entry in entries.iter().filter(|entry| range.touches(entry.first_time, entry.last_time)) {
-        let Some(names) = rollup::read_names(engine, entry)?.filter(|names| names.may_have(name)) else { continue };
-        let is_inside = range.contains(entry.first_time) && range.contains(entry.last_time);
-        stretches.push(Stretch {
-            first_time: entry.first_time,
-            last_time: entry.last_time,
-            rolled: Some(*entry),
-            may_have: true,
-            told: names.seen(name).filter(|_| is_inside),
-        });
-    }
-    let Some(view) = engine.view(host)? else { return Ok(stretches) };
-    // Mostly all that is sealed is rolled up.
-    let is_rolled_up = [false, true].into_iter().all(|late| view.sealed_until(late) <= covered(late));
-    for part in if is_rolled_up { view.open_parts(range) } else { view.parts(range)? } {
-        let may_have = match part.entry() {
-            Some(entry) if entry.last_sequence <= covered(part.late) => continue,
-            Some(_) => part.may_have(Some(name), None)?,
-            None => part.may_begin_open(name),
-        };
-        let (first_time, last_time) = (part.first_time, part.last_time);
-        stretches.push(Stretch { first_time, last_time, rolled: None, may_have, told: None });
-    }
-    Ok(stretches)
-}
-
-/// The pieces of a stretch in a range.
-pub(crate) fn open_stretch<S: Segments>(
-    engine: &Engine<S>,
-    host: HostNumber,
-    stretch: &Stretch,
-    range: Range,
-    filter: Filter<'_>,
-) -> Result<Vec<Piece>, StoreError> {
-    let is_inside = range.contains(stretch.first_time) && range.contains(stretch.last_time);
-    if let Some(entry) = stretch.rolled.filter(|_| is_inside)
-        && let Some(rollup) = rollup::read(engine, &entry)?
-    {
-        let window = 0..rollup.steps.len();
-        return Ok(vec![Piece::Rolled(RolledPiece { rollup, window })]);
-    }
-    let clipped = Range {
-        start: Some(range.start.map_or(stretch.first_time, |start| start.max(stretch.first_time))),
-        end: Some(range.end.map_or(stretch.last_time.plus_ms(1), |end| end.min(stretch.last_time.plus_ms(1)))),
-    };
-    let level = if stretch.rolled.is_some() { Level::QuarterHour } else { Level::Raw };
-    let gathered = gather(engine, host, clipped, level, filter)?;
-    Ok(gathered.map(|gathered| gathered.pieces).unwrap_or_default())
-}
-
-/// A stretch of time with snapshots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Extent {
-    pub(crate) first: Timestamp,
-    pub(crate) last: Timestamp,
-    pub(crate) frames: u64,
-}
-
-impl Extent {
-    /// With another.
-    pub(crate) fn with(self, other: Option<Self>) -> Self {
-        let Some(other) = other else { return self };
-        Self {
-            first: self.first.min(other.first),
-            last: self.last.max(other.last),
-            frames: self.frames.saturating_add(other.frames),
-        }
-    }
-}
-
 impl Level {
     /// The length of its steps in milliseconds; 0 for snapshots.
     pub(crate) const fn step_ms(self) -> u64 {
@@ -219,6 +94,7 @@ impl Level {
             Self::Raw => 0,
             Self::Minute => 60_000,
             Self::QuarterHour => 900_000,
+            Self::Hour => 3_600_000,
         }
     }
 
@@ -228,8 +104,10 @@ impl Level {
             Self::Raw
         } else if !step_ms.is_multiple_of(Self::QuarterHour.step_ms()) {
             Self::Minute
-        } else {
+        } else if !step_ms.is_multiple_of(Self::Hour.step_ms()) {
             Self::QuarterHour
+        } else {
+            Self::Hour
         }
     }
 
@@ -237,6 +115,7 @@ impl Level {
         match self {
             Self::Raw | Self::Minute => Self::Raw,
             Self::QuarterHour => Self::Minute,
+            Self::Hour => Self::QuarterHour,
         }
     }
 
@@ -244,15 +123,16 @@ impl Level {
         match self {
             Self::Raw => Some(Self::Minute),
             Self::Minute => Some(Self::QuarterHour),
-            Self::QuarterHour => None,
+            Self::QuarterHour => Some(Self::Hour),
+            Self::Hour => None,
         }
     }
 }
 
 struct Plan<'a, S: Segments> {
     engine: &'a Engine<S>,
-    /// Rollups of a minute and of a quarter of an hour.
-    entries: [Vec<BlockEntry>; 2],
+    /// Rollups of a minute, of a quarter of an hour, of an hour.
+    entries: [Vec<BlockEntry>; 3],
     parts: &'a [Part<'a, S>],
     filter: Filter<'a>,
     pieces: Vec<Piece>,
@@ -269,8 +149,11 @@ impl<S: Segments> Plan<'_, S> {
         if level == Level::Raw {
             return self.add_raw(range, &|_| true);
         }
-        let inner =
-            Range { start: range.start.map(|start| ceil(level, start)), end: range.end.map(|end| floor(level, end)) };
+        let step_ms = self.step_ms(level);
+        let inner = Range {
+            start: range.start.map(|start| ceil(step_ms, start)),
+            end: range.end.map(|end| floor(step_ms, end)),
+        };
         if is_empty(inner) {
             return self.cover(range, level.finer());
         }
@@ -284,8 +167,20 @@ impl<S: Segments> Plan<'_, S> {
         {
             self.cover(Range { start: Some(inner), end: Some(end) }, level.finer())?;
         }
-        self.add_rolled(inner, level)?;
+        let inner = self.cover_before_hours(inner, level)?;
+        if is_empty(inner) {
+            return Ok(());
+        }
+        self.add_rolled(inner, self.rolled(level).to_vec())?;
         self.add_uncovered(inner, level)
+    }
+
+    /// The length of steps of a level: the host itself has finer ones than its processes.
+    const fn step_ms(&self, level: Level) -> u64 {
+        match (level, self.filter.reads) {
+            (Level::Hour, Reads::Host) => Level::QuarterHour.step_ms(),
+            _ => level.step_ms(),
+        }
     }
 
     /// Covers what retention has left only of a coarser level; the rest of the range.
@@ -299,22 +194,47 @@ impl<S: Segments> Plan<'_, S> {
         if oldest.is_some_and(|oldest| range.start.is_some_and(|start| start >= oldest)) {
             return Ok(range);
         }
-        let split = oldest.map(|oldest| ceil(coarser, oldest));
-        let end = match (split, range.end.map(|end| ceil(coarser, end))) {
+        let step_ms = self.step_ms(coarser);
+        let split = oldest.map(|oldest| ceil(step_ms, oldest));
+        let end = match (split, range.end.map(|end| ceil(step_ms, end))) {
             (Some(split), Some(end)) => Some(split.min(end)),
             (split, end) => split.or(end),
         };
-        self.cover(Range { start: range.start.map(|start| floor(coarser, start)), end }, coarser)?;
+        self.cover(Range { start: range.start.map(|start| floor(step_ms, start)), end }, coarser)?;
         let start = end.map_or(Timestamp::from_ms(i64::MAX), |end| range.start.map_or(end, |start| start.max(end)));
         Ok(Range { start: Some(start), end: range.end })
     }
 
-    /// When the oldest of a level is that came in its time.
-    fn oldest(&self, level: Level) -> Option<Timestamp> {
-        match level {
-            Level::Raw => self.parts.iter().filter(|part| !part.late).map(|part| part.first_time).min(),
-            _ => self.rolled(level).iter().filter(|entry| !entry.late).map(|entry| entry.first_time).min(),
+    /// Covers what a store that is older than hours has before them; the rest of the range.
+    fn cover_before_hours(&mut self, range: Range, level: Level) -> Result<Range, StoreError> {
+        let is_before = |oldest: Option<Timestamp>| {
+            let rolled = Level::ROLLED.into_iter().filter(|other| *other < level);
+            let finer = rolled.filter_map(|other| self.oldest_rolled(other)).min();
+            finer.is_some_and(|finer| oldest.is_none_or(|oldest| finer < oldest))
+        };
+        let oldest = self.oldest_rolled(level);
+        if level != Level::Hour || !is_before(oldest) {
+            return Ok(range);
         }
+        let step_ms = self.step_ms(level);
+        let split = oldest.map_or(Timestamp::from_ms(i64::MAX), |oldest| ceil(step_ms, oldest));
+        let end = range.end.map_or(split, |end| end.min(split));
+        if range.start.is_none_or(|start| start < end) {
+            self.cover(Range { start: range.start, end: Some(end) }, level.finer())?;
+        }
+        Ok(Range { start: Some(range.start.map_or(split, |start| start.max(split))), end: range.end })
+    }
+
+    /// When the oldest is, of what came in its time, that steps of a level can be made of.
+    fn oldest(&self, level: Level) -> Option<Timestamp> {
+        let raw = self.parts.iter().filter(|part| !part.late).map(|part| part.first_time).min();
+        let rolled = Level::ROLLED.into_iter().filter(|finer| *finer <= level);
+        rolled.filter_map(|finer| self.oldest_rolled(finer)).chain(raw).min()
+    }
+
+    /// When the oldest rollup of a level is, of what came in its time.
+    fn oldest_rolled(&self, level: Level) -> Option<Timestamp> {
+        self.rolled(level).iter().filter(|entry| !entry.late).map(|entry| entry.first_time).min()
     }
 
     fn rolled(&self, level: Level) -> &[BlockEntry] {
@@ -322,22 +242,22 @@ impl<S: Segments> Plan<'_, S> {
             Level::Raw => &[],
             Level::Minute => &self.entries[0],
             Level::QuarterHour => &self.entries[1],
+            Level::Hour => &self.entries[2],
         }
     }
 
-    fn add_rolled(&mut self, range: Range, level: Level) -> Result<(), StoreError> {
-        let number = |time| Rollup::number_of(level.step_ms(), time);
-        let touching = self.rolled(level).iter().filter(|entry| range.touches(entry.first_time, entry.last_time));
-        let touching: Vec<BlockEntry> = touching.copied().collect();
-        for rollup in parallel::each(&touching, BLOCKS_EACH, |entry| self.rollup(entry)) {
+    fn add_rolled(&mut self, range: Range, mut entries: Vec<BlockEntry>) -> Result<(), StoreError> {
+        entries.retain(|entry| range.touches(entry.first_time, entry.last_time));
+        for rollup in parallel::each(&entries, BLOCKS_EACH, |entry| self.rollup(entry)) {
             let Some(rollup) = rollup? else {
                 self.is_stale = true;
                 return Ok(());
             };
-            let from = range.start.map_or(0, |start| rollup.steps.partition_point(|step| step.number < number(start)));
-            let until = range
-                .end
-                .map_or(rollup.steps.len(), |end| rollup.steps.partition_point(|step| step.number < number(end)));
+            let before = |time: Timestamp| {
+                let number = Rollup::number_of(rollup.step_ms, time);
+                rollup.steps.partition_point(|step| step.number < number)
+            };
+            let (from, until) = (range.start.map_or(0, before), range.end.map_or(rollup.steps.len(), before));
             if from < until {
                 self.pieces.push(Piece::Rolled(RolledPiece { rollup, window: from..until }));
             }
@@ -351,7 +271,10 @@ impl<S: Segments> Plan<'_, S> {
         let has_name = |name| -> Result<bool, StoreError> {
             Ok(rollup::read_names(self.engine, entry)?.is_none_or(|names| names.may_have(name)))
         };
-        if matches!(reads, Reads::Host) || !name.map_or(Ok(true), has_name)? {
+        if matches!(reads, Reads::Host) {
+            return rollup::read_host(self.engine, entry);
+        }
+        if !name.map_or(Ok(true), has_name)? {
             return rollup::read_steps(self.engine, entry);
         }
         if name.is_none() && user.is_none() {
@@ -362,13 +285,16 @@ impl<S: Segments> Plan<'_, S> {
         })
     }
 
-    /// Adds snapshots that no rollup of a level has yet.
+    /// Adds what no rollup of a level has: of finer rollups, or else of snapshots.
     fn add_uncovered(&mut self, range: Range, level: Level) -> Result<(), StoreError> {
-        let until = |late| {
-            let entries = self.rolled(level).iter().filter(move |entry| entry.late == late);
-            entries.map(|entry| entry.last_sequence).max().unwrap_or(0)
-        };
-        for (late, covered) in [(false, until(false)), (true, until(true))] {
+        for late in [false, true] {
+            let mut covered = self.covered(level, late);
+            if level == Level::QuarterHour {
+                let is_uncovered = |entry: &&BlockEntry| entry.late == late && entry.first_sequence > covered;
+                let minutes = self.rolled(Level::Minute).iter().filter(is_uncovered).copied().collect();
+                self.add_rolled(range, minutes)?;
+                covered = covered.max(self.covered(Level::Minute, late));
+            }
             let is_uncovered = |part: &Part<'_, S>| {
                 part.late == late && part.entry().is_none_or(|entry| entry.last_sequence > covered)
             };
@@ -378,6 +304,12 @@ impl<S: Segments> Plan<'_, S> {
             self.add_raw(Range { start: Some(start), end: range.end }, &is_uncovered)?;
         }
         Ok(())
+    }
+
+    /// The last sequence that rollups of a level have; 0 if there are none.
+    fn covered(&self, level: Level, late: bool) -> u32 {
+        let entries = self.rolled(level).iter().filter(|entry| entry.late == late);
+        entries.map(|entry| entry.last_sequence).max().unwrap_or(0)
     }
 
     fn add_raw(&mut self, range: Range, wanted: &dyn Fn(&Part<'_, S>) -> bool) -> Result<(), StoreError> {
@@ -434,11 +366,11 @@ fn is_empty(range: Range) -> bool {
     matches!((range.start, range.end), (Some(start), Some(end)) if start >= end)
 }
 
-fn floor(level: Level, time: Timestamp) -> Timestamp {
-    Rollup::start_of(level.step_ms(), Rollup::number_of(level.step_ms(), time))
+fn floor(step_ms: u64, time: Timestamp) -> Timestamp {
+    Rollup::start_of(step_ms, Rollup::number_of(step_ms, time))
 }
 
-fn ceil(level: Level, time: Timestamp) -> Timestamp {
-    let floor = floor(level, time);
-    if floor == time { time } else { floor.plus_ms(i64::try_from(level.step_ms()).unwrap_or(i64::MAX)) }
+fn ceil(step_ms: u64, time: Timestamp) -> Timestamp {
+    let floor = floor(step_ms, time);
+    if floor == time { time } else { floor.plus_ms(i64::try_from(step_ms).unwrap_or(i64::MAX)) }
 }

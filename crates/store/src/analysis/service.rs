@@ -6,9 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use procession_model::{Description, Identity, Metric, Timestamp};
 
+use super::extent::{Extent, extent};
 use super::lives::Lives;
 use super::piece::Piece;
-use super::plan::{self, Extent, Filter, Reads};
+use super::plan::{self, Filter, Reads};
 use super::search::Finder;
 use super::series::{MeanOver, Steps};
 use super::{
@@ -19,10 +20,12 @@ use crate::engine::{Engine, Level, SegmentStore, Segments};
 use crate::rollup::Rollup;
 use crate::{HostNumber, KeptSnapshot, Nearest, Range, StoreError};
 
-/// Rankings over more than this many milliseconds are made of minutes: two hours.
-const TOP_RAW_MS_MAX: i64 = 7_200_000;
-/// Rankings over more than this many milliseconds are made of quarters of an hour: two days.
-const TOP_MINUTE_MS_MAX: i64 = 172_800_000;
+/// What wants no points is answered by snapshots up to so many milliseconds, six hours, and by hours beyond.
+const RAW_MS_MAX: i64 = 21_600_000;
+/// The peak of a sum, which rollups only estimate, is answered by snapshots up to so many milliseconds, a day.
+const PEAK_RAW_MS_MAX: i64 = 86_400_000;
+/// What wants points is answered by snapshots up to so many of a host: two and a half days at 5 s.
+const READS_MAX: u64 = 43_200;
 /// Over several hosts steps have at least this length in milliseconds.
 const COMMON_STEP_MS_MIN: u64 = 1_000;
 
@@ -34,8 +37,9 @@ pub(super) struct Fineness {
 }
 
 impl Fineness {
-    /// For at most `points` points over a stretch of time.
-    pub(super) fn of(extent: Extent, points: usize, least_step_ms: u64) -> Self {
+    /// For at most `points` points over a stretch of time. Where snapshots are too many to read them all, steps are of a level
+    /// that is there while these are.
+    pub(super) fn of(extent: Extent, points: usize, least_step_ms: u64, kept: Level) -> Self {
         let points = points.max(1) as u64;
         if least_step_ms == 0 && extent.frames <= points {
             return Self { step_ms: 0, level: Level::Raw };
@@ -47,6 +51,8 @@ impl Fineness {
         let step_ms = if points == 1 {
             // One step for all: so long that no multiple of it lies within.
             covering(extent)
+        } else if extent.reads > READS_MAX || wanted > kept.step_ms() / 2 {
+            whole(kept)
         } else if wanted > Level::QuarterHour.step_ms() / 2 {
             whole(Level::QuarterHour)
         } else if wanted > Level::Minute.step_ms() / 2 {
@@ -77,7 +83,7 @@ impl<S: Segments> Engine<S> {
     fn extent(&self, hosts: &[HostNumber], range: Range) -> Result<Option<Extent>, StoreError> {
         let mut all: Option<Extent> = None;
         for host in hosts {
-            if let Some(extent) = plan::extent(self, *host, range)? {
+            if let Some(extent) = extent(self, *host, range)? {
                 all = Some(extent.with(all));
             }
         }
@@ -96,7 +102,7 @@ impl<S: Segments> Engine<S> {
             return Ok(None);
         };
         let extent = lifetime(extent, identity, range);
-        let fine = Fineness::of(extent, points, 0);
+        let fine = Fineness::of(extent, points, 0, Level::Hour);
         let filter = Filter { pid: Some(identity.pid), ..Filter::default() };
         let range = Range { start: range.start.max(Some(extent.first)), end: range.end };
         let Some(gathered) = plan::gather(self, host, range, fine.level, filter)? else {
@@ -118,7 +124,8 @@ impl<S: Segments> Engine<S> {
         let Some(extent) = self.extent(&hosts, range)? else {
             return Ok(Series::default());
         };
-        let fine = Fineness::of(extent, points, if host.is_some() { 0 } else { COMMON_STEP_MS_MIN });
+        let least_step_ms = if host.is_some() { 0 } else { COMMON_STEP_MS_MIN };
+        let fine = Fineness::of(extent, points, least_step_ms, Level::Hour);
         let mut sum: BTreeMap<i64, super::SeriesPoint> = BTreeMap::new();
         let mut rollup_ms = 0;
         for host in hosts {
@@ -143,7 +150,8 @@ impl<S: Segments> Engine<S> {
         let limit = limit.min(ROWS_MAX);
         for host in self.hosts_of(host) {
             let filter = Filter { reads: Reads::Metrics(&[Metric::Cpu, Metric::Memory]), ..of.filter() };
-            let Some(gathered) = plan::gather(self, host, range, level_for(self, host, range)?, filter)? else {
+            let Some(gathered) = plan::gather(self, host, range, level_for(self, host, range, RAW_MS_MAX)?, filter)?
+            else {
                 continue;
             };
             let lives = Lives::of(&gathered.pieces, &|description| of.has(description), range.start);
@@ -161,7 +169,8 @@ impl<S: Segments> Engine<S> {
 
     fn top(&self, request: &TopRequest) -> Result<Top, StoreError> {
         let &TopRequest { host, range, by, group, limit } = request;
-        let level = if by == Measure::MemoryGrowth { Level::Raw } else { level_for(self, host, range)? };
+        let raw_ms_max = if by == Measure::MemoryPeak { PEAK_RAW_MS_MAX } else { RAW_MS_MAX };
+        let level = if by == Measure::MemoryGrowth { Level::Raw } else { level_for(self, host, range, raw_ms_max)? };
         let pieces = if by == Measure::MemoryGrowth {
             self.both_ends(host, range)?
         } else {
@@ -229,16 +238,15 @@ fn lifetime(extent: Extent, identity: Identity, range: Range) -> Extent {
 }
 
 /// The level for questions that want no points.
-fn level_for<S: Segments>(engine: &Engine<S>, host: HostNumber, range: Range) -> Result<Level, StoreError> {
-    let Some(extent) = plan::extent(engine, host, range)? else { return Ok(Level::Raw) };
+fn level_for<S: Segments>(
+    engine: &Engine<S>,
+    host: HostNumber,
+    range: Range,
+    raw_ms_max: i64,
+) -> Result<Level, StoreError> {
+    let Some(extent) = extent(engine, host, range)? else { return Ok(Level::Raw) };
     let span_ms = extent.last.since_ms(extent.first);
-    Ok(if span_ms <= TOP_RAW_MS_MAX {
-        Level::Raw
-    } else if span_ms <= TOP_MINUTE_MS_MAX {
-        Level::Minute
-    } else {
-        Level::QuarterHour
-    })
+    Ok(if span_ms <= raw_ms_max { Level::Raw } else { Level::Hour })
 }
 
 impl Of {

@@ -91,7 +91,8 @@ impl Segments for Faulty {
 }
 
 const HOSTS: u32 = 2;
-const STEPS: i64 = 7;
+/// So many that hours are made of their blocks.
+const STEPS: i64 = 13;
 
 fn snapshot(host: u32, second: i64) -> Arc<Snapshot> {
     let process = |pid: u32| Process {
@@ -106,7 +107,7 @@ fn snapshot(host: u32, second: i64) -> Arc<Snapshot> {
 /// Ingest with sealings in between; returns what was acknowledged and how many calls there were.
 fn ingest(segments: SqliteSegments, fault: Fault) -> (Vec<(SnapshotId, i64)>, u64) {
     let faulty = Faulty { inner: segments, fault, calls: AtomicU64::new(0) };
-    let engine = Engine::open(faulty, SealPolicy { frames_max: 3, ..SealPolicy::default() }).unwrap();
+    let engine = Engine::open(faulty, SealPolicy { frames_max: 2, ..SealPolicy::default() }).unwrap();
     let mut acknowledged = Vec::new();
     for second in 1..=STEPS {
         let batch = (0..HOSTS).map(|host| Append::Snapshot { host, snapshot: snapshot(host, second) }).collect();
@@ -147,7 +148,11 @@ fn no_failing_call_makes_a_false_acknowledgement() {
     let whole = tempfile::tempdir().unwrap();
     let (all, calls) = ingest(SqliteSegments::open(&OpenOptions::new(whole.path())).unwrap(), Fault::Before(u64::MAX));
     assert_eq!(all.len(), usize::try_from(STEPS).unwrap() * HOSTS as usize);
-    assert!(calls > 15);
+    assert!(calls > 20);
+    let store = SqliteStore::open(&OpenOptions::new(whole.path())).unwrap();
+    let filter = BlockFilter { host: Some(0), level: Level::Hour, range: Range::default() };
+    assert_eq!(store.segments().blocks(filter).unwrap().len(), 1);
+    drop(store);
     for at in 0..calls {
         for fault in [Fault::Before(at), Fault::After(at), Fault::From(at)] {
             let directory = tempfile::tempdir().unwrap();

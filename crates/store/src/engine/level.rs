@@ -10,13 +10,17 @@ pub(crate) enum Level {
     Minute = 1,
     /// Steps of 15 minutes.
     QuarterHour = 2,
+    /// Steps of an hour; of the host itself, of 15 minutes.
+    Hour = 3,
 }
 
 impl Level {
     /// How many there are.
-    pub(crate) const COUNT: usize = 3;
-    /// All by their numbers.
-    pub(crate) const ALL: [Self; Self::COUNT] = [Self::Raw, Self::Minute, Self::QuarterHour];
+    pub(crate) const COUNT: usize = 4;
+    /// All by their numbers, the finest first.
+    pub(crate) const ALL: [Self; Self::COUNT] = [Self::Raw, Self::Minute, Self::QuarterHour, Self::Hour];
+    /// All but snapshots.
+    pub(crate) const ROLLED: [Self; Self::COUNT - 1] = [Self::Minute, Self::QuarterHour, Self::Hour];
 
     /// The number.
     pub(crate) const fn number(self) -> u8 {

@@ -44,6 +44,7 @@ pub use ingest::BATCH_ITEMS_MAX;
 pub(crate) use journal::comes_back as journal_comes_back;
 pub(crate) use level::Level;
 pub use losses::LOSSES_MAX;
+pub(crate) use retention::Why;
 pub use runs::RUNS_MAX;
 pub use samples::SAMPLES_MAX;
 pub use scan::{SCAN_MAX, SCAN_SAMPLES_MAX};

@@ -1,6 +1,7 @@
 //! What is too old, or too much, goes: whole blocks, the oldest first.
 //!
-//! It runs while ingest does, so it takes a bounded part of it at a time.
+//! What has to outlive them is made before; hours stay as long as anything. It runs while ingest does, so it takes a bounded
+//! part of it at a time.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
@@ -10,12 +11,21 @@ use procession_model::Timestamp;
 use super::Engine;
 use super::level::Level;
 use super::segments::{BlockEntry, Sealing, Segments};
-use crate::{HostNumber, Retention, Retired, StoreError};
+use crate::{Retention, Retired, StoreError};
 
 /// Most blocks of one transaction.
 const TRANSACTION_BLOCKS_MAX: usize = 256;
 /// Most transactions of one call.
 const TRANSACTIONS_MAX: usize = 16;
+
+/// Why blocks have to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// They are kept no longer.
+    Age,
+    /// Everything together has more bytes than it may.
+    Room,
+}
 
 impl<S: Segments> Engine<S> {
     /// See [`crate::History::retire`].
@@ -23,11 +33,11 @@ impl<S: Segments> Engine<S> {
         let mut retired = Retired::default();
         let mut hosts = BTreeSet::new();
         for _ in 0..TRANSACTIONS_MAX {
-            let blocks = self.too_many(now, retention)?;
+            let (blocks, why) = self.too_many(now, retention)?;
             if blocks.is_empty() {
                 break;
             }
-            self.roll_up_first(&blocks);
+            self.roll_up_first(&blocks, why)?;
             let removed: Vec<i64> = blocks.iter().map(|entry| entry.id).collect();
             self.segments.seal(&Sealing { removed: removed.clone(), ..Sealing::default() })?;
             self.forget_blocks(&removed);
@@ -41,31 +51,27 @@ impl<S: Segments> Engine<S> {
         Ok(retired)
     }
 
-    /// Rollups may wait for a calm moment, but not until the blocks that they are made of are gone.
-    fn roll_up_first(&self, blocks: &[BlockEntry]) {
-        let raw = blocks.iter().filter(|entry| entry.level == Level::Raw);
-        let hosts: BTreeSet<HostNumber> = raw.map(|entry| entry.host).collect();
+    /// What is made of blocks is durable before they go.
+    fn roll_up_first(&self, blocks: &[BlockEntry], why: Why) -> Result<(), StoreError> {
         let _one_at_a_time = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = crate::rollup::after_seal(self, &hosts.into_iter().collect::<Vec<_>>()) {
-            tracing::error!(%error, "rollups could not be made");
-        }
+        crate::rollup::before_retiring(self, blocks, why)
     }
 
     /// Some blocks that have to go.
-    fn too_many(&self, now: Timestamp, retention: Retention) -> Result<Vec<BlockEntry>, StoreError> {
-        for (level, keep_ms) in Level::ALL.into_iter().zip(retention.keep_ms) {
+    fn too_many(&self, now: Timestamp, retention: Retention) -> Result<(Vec<BlockEntry>, Why), StoreError> {
+        // Hours are kept as long as any other level.
+        let longest = retention.keep_ms.into_iter().max_by_key(|keep_ms| keep_ms.unwrap_or(i64::MAX)).flatten();
+        for (level, keep_ms) in Level::ALL.into_iter().zip(retention.keep_ms.into_iter().chain([longest])) {
             let Some(keep_ms) = keep_ms else {
                 continue;
             };
             let old = self.segments.oldest_blocks(level, now.plus_ms(-keep_ms), TRANSACTION_BLOCKS_MAX)?;
             if !old.is_empty() {
-                return Ok(old);
+                return Ok((old, Why::Age));
             }
         }
-        match retention.bytes_max {
-            Some(bytes_max) => self.over_the_cap(bytes_max),
-            None => Ok(Vec::new()),
-        }
+        let over = retention.bytes_max.map(|bytes_max| self.over_the_cap(bytes_max)).transpose()?;
+        Ok((over.unwrap_or_default(), Why::Room))
     }
 
     fn over_the_cap(&self, bytes_max: u64) -> Result<Vec<BlockEntry>, StoreError> {
@@ -75,7 +81,8 @@ impl<S: Segments> Engine<S> {
         if surplus == 0 {
             return Ok(Vec::new());
         }
-        for level in Level::ALL {
+        // The oldest goes first, and what is coarser is older; but hours, which are a tenth of all else, go last.
+        for level in [Level::QuarterHour, Level::Minute, Level::Raw, Level::Hour] {
             let oldest = self.segments.oldest_blocks(level, Timestamp::from_ms(i64::MAX), TRANSACTION_BLOCKS_MAX)?;
             let mut removed = Vec::new();
             for entry in oldest {

@@ -1,8 +1,8 @@
 //! Which hosts have blocks that no rollup has yet.
 //!
-//! Going on with a rollup costs as much for one short block as for a long one. Where thousands of hosts are sealed at once,
-//! each in short blocks because memory is bounded, a host waits until it has several, and the rest until there is time:
-//! queries read blocks where no rollup is.
+//! Queries read blocks where no rollup is, and a rollup of few blocks is not much less than these. Going on with one costs as
+//! much for one short block as for a long one. So a host waits until it has several, and longer where thousands of hosts are
+//! sealed at once, each in short blocks because memory is bounded.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,9 @@ use crate::HostNumber;
 
 /// So many hosts that are sealed at once leave their rollups for later.
 pub(super) const MANY_HOSTS: usize = 64;
-/// Even then a host does not wait for longer than so many blocks.
+/// So many blocks are rolled up together.
+const BLOCKS_MIN: u32 = 6;
+/// Where many hosts are sealed a host does not wait for longer than so many blocks.
 const BLOCKS_MAX: u32 = 12;
 /// Most hosts whose rollups are made in one go.
 const HOSTS_MAX: usize = 32;
@@ -39,7 +41,7 @@ impl RollupsDue {
     /// Hosts whose rollups are to be made now.
     pub(super) fn take(&mut self, hurry: Hurry) -> Vec<HostNumber> {
         let least = match hurry {
-            Hurry::None => 1,
+            Hurry::None => BLOCKS_MIN,
             Hurry::Many => BLOCKS_MAX,
         };
         let due = self.0.iter().filter(|(_, blocks)| **blocks >= least).map(|(host, _)| *host);
@@ -58,9 +60,12 @@ mod tests {
     #[test]
     fn a_host_waits_for_some_blocks_and_not_for_ever() {
         let mut due = RollupsDue::default();
-        for _ in 1..BLOCKS_MAX {
+        for blocks in 1..BLOCKS_MAX {
             due.add(&[3, 5]);
             assert_eq!(due.take(Hurry::Many), []);
+            if blocks < BLOCKS_MIN {
+                assert_eq!(due.take(Hurry::None), []);
+            }
         }
         due.add(&[5]);
         assert_eq!(due.take(Hurry::Many), [5]);

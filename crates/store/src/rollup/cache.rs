@@ -41,7 +41,8 @@ struct Weights;
 impl Weighter<i64, Arc<Rollup>> for Weights {
     fn weight(&self, _id: &i64, rollup: &Arc<Rollup>) -> u64 {
         let cells: usize = rollup.rows.iter().map(|row| row.cells.len()).sum();
-        let entries = rollup.rows.len() + rollup.steps.len() + rollup.folded.len();
+        let fine = rollup.fine.as_ref().map_or(0, |fine| fine.steps.len());
+        let entries = rollup.rows.len() + rollup.steps.len() + fine + rollup.folded.len();
         (cells * size_of::<Cell>()) as u64 + entries as u64 * ENTRY_BYTES
     }
 }
@@ -61,6 +62,14 @@ pub(crate) fn read_steps<S: Segments>(
     entry: &BlockEntry,
 ) -> Result<Option<Arc<Rollup>>, StoreError> {
     read_by(engine, entry, encode::decode_steps)
+}
+
+/// The host alone, in the finest steps that a rollup has; `None` once it was deleted.
+pub(crate) fn read_host<S: Segments>(
+    engine: &Engine<S>,
+    entry: &BlockEntry,
+) -> Result<Option<Arc<Rollup>>, StoreError> {
+    Ok(read_steps(engine, entry)?.map(|rollup| Arc::new(rollup.host_alone())))
 }
 
 /// A rollup with what these programs and users did alone; `None` once it was deleted. Kept only if all of it is.
@@ -90,7 +99,7 @@ fn read_by<S: Segments>(
 /// Reads every rollup; what is damaged, in words.
 pub(crate) fn damages<S: Segments>(engine: &Engine<S>) -> Result<Vec<String>, StoreError> {
     let mut damages = Vec::new();
-    for level in [Level::Minute, Level::QuarterHour] {
+    for level in Level::ROLLED {
         for entry in engine.segments().blocks(BlockFilter { host: None, level, range: Range::default() })? {
             let Some(body) = engine.segments().block_body(entry.id)? else { continue };
             damages.extend(encode::decode(&body).err().map(|error| damaged(&entry, &error).to_string()));

@@ -13,6 +13,8 @@ use crate::analysis::raw::RawPiece;
 pub(crate) struct Draft {
     pub(super) step_ms: u64,
     pub(super) steps: BTreeMap<i64, Step>,
+    /// The length of the host's own finer steps, and these.
+    pub(super) fine: Option<(u64, BTreeMap<i64, Step>)>,
     pub(super) lives: Vec<DraftLife>,
     pub(super) folded: HashMap<(i64, FoldedKey), Sums>,
     /// Brief processes, until their parents are known.
@@ -59,9 +61,14 @@ pub(super) struct DraftBrief {
 }
 
 impl Draft {
+    /// Nothing yet, in steps of a length; the host itself in finer ones, if they are asked for.
+    fn of_steps(step_ms: u64, fine_ms: Option<u64>) -> Self {
+        Self { step_ms, fine: fine_ms.map(|fine_ms| (fine_ms, BTreeMap::new())), ..Self::default() }
+    }
+
     /// Of snapshots.
-    pub(crate) fn of_raw(pieces: &[RawPiece], step_ms: u64) -> Self {
-        let mut draft = Self { step_ms, ..Self::default() };
+    pub(crate) fn of_raw(pieces: &[RawPiece], step_ms: u64, fine_ms: Option<u64>) -> Self {
+        let mut draft = Self::of_steps(step_ms, fine_ms);
         for piece in pieces {
             draft.add_steps(piece);
             draft.add_rows(piece);
@@ -70,19 +77,30 @@ impl Draft {
         draft
     }
 
-    /// Of a rollup, to be gone on with.
-    pub(crate) fn of_rollup(rollup: &Rollup) -> Self {
-        let mut draft = Self { step_ms: rollup.step_ms, ..Self::default() };
-        draft.steps = rollup.steps.iter().map(|step| (step.number, step.clone())).collect();
-        let number = |step: usize| rollup.steps[step].number;
+    /// Of a rollup, to be gone on with, in its steps or in longer ones.
+    pub(crate) fn of_rollup(rollup: &Rollup, step_ms: u64) -> Self {
+        let mut draft = Self::of_steps(step_ms, rollup.fine.as_ref().map(|fine| fine.step_ms));
+        let start = |step: usize| Rollup::start_of(rollup.step_ms, rollup.steps[step].number);
+        let number = |step: usize| Rollup::number_of(step_ms, start(step));
+        for (index, step) in rollup.steps.iter().enumerate() {
+            draft.add_step(number(index), step.clone());
+        }
+        for step in rollup.fine.iter().flat_map(|fine| &fine.steps) {
+            draft.add_fine(step.clone());
+        }
         for row in &rollup.rows {
-            let cells = row.cells.iter().enumerate().filter(|(_, cell)| **cell != Cell::default());
-            let cells = cells.map(|(index, cell)| (number(row.first_step + index), *cell)).collect();
+            let mut cells: BTreeMap<i64, Cell> = BTreeMap::new();
+            for (index, cell) in row.cells.iter().enumerate().filter(|(_, cell)| **cell != Cell::default()) {
+                cells.entry(number(row.first_step + index)).or_default().then(cell);
+            }
             draft.add_row(DraftRow { cells, ..DraftRow::of(row) }, row.end);
         }
         for folded in &rollup.folded {
-            let sums = Sums::of(folded);
-            draft.folded.insert((number(folded.step), folded.key.clone()), sums);
+            let number = number(folded.step);
+            // What began in another step of the rollup may have begun in the same longer one.
+            let is_first = Rollup::start_of(step_ms, number) == start(folded.step);
+            let key = FoldedKey { began_before: folded.key.began_before && is_first, ..folded.key.clone() };
+            draft.fold(number, key, Sums::of(folded));
         }
         draft
     }
@@ -91,6 +109,9 @@ impl Draft {
     pub(crate) fn absorb(&mut self, later: Self) {
         for (number, step) in later.steps {
             self.add_step(number, step);
+        }
+        for (_, step) in later.fine.into_iter().flat_map(|(_, steps)| steps) {
+            self.add_fine(step);
         }
         for life in later.lives {
             let last = life.rows.len() - 1;
@@ -120,11 +141,12 @@ impl Draft {
     }
 
     fn add_step(&mut self, number: i64, step: Step) {
-        match self.steps.entry(number) {
-            std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().then(&step),
-            std::collections::btree_map::Entry::Vacant(new) => {
-                new.insert(step);
-            }
+        add_to(&mut self.steps, number, step);
+    }
+
+    fn add_fine(&mut self, step: Step) {
+        if let Some((_, steps)) = &mut self.fine {
+            add_to(steps, step.number, step);
         }
     }
 
@@ -132,6 +154,9 @@ impl Draft {
         for frame in piece.window.clone() {
             let number = Rollup::number_of(self.step_ms, piece.time(frame));
             self.add_step(number, step_of(piece, frame, number));
+            if let Some((fine_ms, _)) = &self.fine {
+                self.add_fine(step_of(piece, frame, Rollup::number_of(*fine_ms, piece.time(frame))));
+            }
         }
     }
 
@@ -186,6 +211,16 @@ impl Draft {
                 self.newest.insert(identity, self.lives.len());
                 self.lives.push(DraftLife { identity, rows: vec![row], end });
             }
+        }
+    }
+}
+
+/// Adds a step to that of the same number.
+fn add_to(steps: &mut BTreeMap<i64, Step>, number: i64, step: Step) {
+    match steps.entry(number) {
+        std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().then(&step),
+        std::collections::btree_map::Entry::Vacant(new) => {
+            new.insert(Step { number, ..step });
         }
     }
 }

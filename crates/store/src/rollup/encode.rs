@@ -6,15 +6,18 @@ use std::sync::Arc;
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnBytes, ColumnReader, ColumnWriter, Effort};
 
-use super::columns::{get_count, get_one};
+use super::columns::get_count;
 use super::encode_cells::{Run, get_cells, put_cells};
 use super::encode_folded::{get_folded, put_folded};
 use super::encode_rows::{get_rows, put_rows};
 use super::encode_steps::{get_steps, put_steps};
+use super::model::Fine;
 use super::{Rollup, Row};
 
-/// The version that [`encode`] writes. Version 1 was never released and is not read.
-const VERSION: u8 = 2;
+/// The version that [`encode`] writes.
+const VERSION: u8 = 3;
+/// The same without finer steps of the host. Version 1 was never released and is not read.
+const VERSION_2: u8 = 2;
 pub(super) const SECTIONS: usize = 5;
 const SECTION_NAMES: [&str; SECTIONS] =
     ["a rollup's strings", "a rollup's steps", "a rollup's rows", "a rollup's cells", "a rollup's folded processes"];
@@ -61,8 +64,12 @@ pub(crate) fn encode(rollup: &Rollup) -> Vec<u8> {
         columns.finish()
     };
     let steps = section(&mut |columns, _| {
-        columns.put(&[rollup.step_ms]);
-        put_steps(columns, rollup);
+        let fine = rollup.fine.as_ref();
+        columns.put(&[rollup.step_ms, fine.map_or(0, |fine| fine.step_ms)]);
+        match fine {
+            Some(fine) => put_steps(columns, &fine.steps, fine.step_ms),
+            None => put_steps(columns, &rollup.steps, rollup.step_ms),
+        }
     });
     let rows = section(&mut |columns, strings| put_rows(columns, strings, rollup));
     let cells = section(&mut |columns, _| {
@@ -92,14 +99,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Rollup, DecodeError> {
 
 /// The same as far as it is wanted, going by name and user: other rows have no cells, and what else is folded is left out.
 pub(crate) fn decode_of(bytes: &[u8], wanted: &dyn Fn(&str, Option<&str>) -> bool) -> Result<Rollup, DecodeError> {
-    let sections = sections(bytes)?;
+    let (version, sections) = sections(bytes)?;
     let strings = get_strings(sections[0])?;
-    let mut rollup = Rollup::default();
-    read(sections[1], |columns| {
-        rollup.step_ms = get_one(columns)?;
-        rollup.steps = get_steps(columns, rollup.step_ms)?;
-        Ok(())
-    })?;
+    let mut rollup = read(sections[1], |columns| all_steps(columns, version))?;
     let (rows, mut places) = read(sections[2], |columns| get_rows(columns, &strings, rollup.step_ms, &rollup.steps))?;
     rollup.rows = rows;
     for (row, place) in rollup.rows.iter().zip(&mut places) {
@@ -115,17 +117,29 @@ pub(crate) fn decode_of(bytes: &[u8], wanted: &dyn Fn(&str, Option<&str>) -> boo
 
 /// The steps alone of bytes that [`encode`] wrote: a rollup without processes.
 pub(crate) fn decode_steps(bytes: &[u8]) -> Result<Rollup, DecodeError> {
-    let sections = sections(bytes)?;
-    read(sections[1], |columns| {
-        let step_ms = get_one(columns)?;
-        Ok(Rollup { step_ms, steps: get_steps(columns, step_ms)?, ..Rollup::default() })
-    })
+    let (version, sections) = sections(bytes)?;
+    read(sections[1], |columns| all_steps(columns, version))
+}
+
+/// The steps of a rollup, and the host's own finer ones.
+fn all_steps(columns: &mut ColumnReader<'_>, version: u8) -> Result<Rollup, DecodeError> {
+    let lengths = columns.get(if version == VERSION_2 { 1 } else { 2 })?;
+    let step_ms = lengths.first().copied().unwrap_or(0);
+    let fine_ms = lengths.get(1).copied().filter(|fine_ms| *fine_ms > 0);
+    let Some(fine_ms) = fine_ms else {
+        return Ok(Rollup { step_ms, steps: get_steps(columns, step_ms)?, ..Rollup::default() });
+    };
+    if !step_ms.is_multiple_of(fine_ms) || i64::try_from(step_ms).is_err() {
+        return Err(DecodeError::Invalid("the length of a step"));
+    }
+    let fine = Fine { step_ms: fine_ms, steps: get_steps(columns, fine_ms)? };
+    Ok(Rollup { step_ms, steps: fine.in_steps_of(step_ms), fine: Some(fine), ..Rollup::default() })
 }
 
 /// Whether bytes are no rollup, or one whose parts are the same when they are read alone.
 pub(crate) fn reads_alike(bytes: &[u8]) -> bool {
     let Ok(rollup) = decode(bytes) else { return true };
-    let steps = decode_steps(bytes).is_ok_and(|alone| alone.steps == rollup.steps);
+    let steps = decode_steps(bytes).is_ok_and(|alone| alone.steps == rollup.steps && alone.fine == rollup.fine);
     let nothing = decode_of(bytes, &|_, _| false);
     steps && nothing.is_ok_and(|nothing| nothing.rows.len() == rollup.rows.len() && nothing.folded.is_empty())
 }
@@ -146,12 +160,12 @@ fn read<T>(
     Ok(value)
 }
 
-fn sections(bytes: &[u8]) -> Result<[&[u8]; SECTIONS], DecodeError> {
-    match bytes.first() {
-        Some(&VERSION) => {}
+fn sections(bytes: &[u8]) -> Result<(u8, [&[u8]; SECTIONS]), DecodeError> {
+    let version = match bytes.first() {
+        Some(version @ (&VERSION | &VERSION_2)) => *version,
         Some(version) => return Err(DecodeError::UnknownVersion(*version)),
         None => return Err(DecodeError::Truncated),
-    }
+    };
     let (header, mut rest) = bytes.split_at_checked(HEADER_BYTES).ok_or(DecodeError::Truncated)?;
     let (header, crc) = header.split_at(HEADER_BYTES - 4);
     if !checksum_fits(header, u32::from_le_bytes([crc[0], crc[1], crc[2], crc[3]])) {
@@ -167,7 +181,7 @@ fn sections(bytes: &[u8]) -> Result<[&[u8]; SECTIONS], DecodeError> {
         }
         (*section, rest) = (taken, after);
     }
-    if rest.is_empty() { Ok(sections) } else { Err(DecodeError::Invalid("what follows a rollup")) }
+    if rest.is_empty() { Ok((version, sections)) } else { Err(DecodeError::Invalid("what follows a rollup")) }
 }
 
 fn put_strings(strings: &Strings) -> Vec<u8> {

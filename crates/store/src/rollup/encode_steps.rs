@@ -14,11 +14,10 @@ const STEPS_MAX: usize = 1 << 20;
 /// How many lists the steps are.
 const LISTS: usize = 17 + HostMetric::COUNT;
 
-pub(super) fn put_steps(columns: &mut ColumnWriter, rollup: &Rollup) {
-    let steps = &rollup.steps;
+pub(super) fn put_steps(columns: &mut ColumnWriter, steps: &[Step], step_ms: u64) {
     columns.put(&[steps.len() as u64]);
     let mut series = SeriesWriter::default();
-    let start = |step: &Step| Rollup::start_of(rollup.step_ms, step.number);
+    let start = |step: &Step| Rollup::start_of(step_ms, step.number);
     let mut add = |value: &dyn Fn(&Step) -> u64| series.add(steps.iter().map(value));
     add(&|step| step.number.cast_unsigned());
     add(&|step| u64::from(step.last_sequence));
@@ -28,7 +27,7 @@ pub(super) fn put_steps(columns: &mut ColumnWriter, rollup: &Rollup) {
     let mut ways = |value: &dyn Fn(&Step) -> u64| series.add_ways(steps.iter().map(value));
     ways(&|step| zigzag(step.first.since_ms(start(step))));
     ways(&|step| zigzag(step.last.since_ms(step.first)));
-    ways(&|step| difference(rollup.step_ms, step.interval_ms));
+    ways(&|step| difference(step_ms, step.interval_ms));
     ways(&|step| difference(times(step.processes_max.into(), step.snapshots), step.process_samples));
     ways(&|step| zigzag(step.cpu_max.cast_signed()));
     ways(&|step| difference(step.cpu_max, narrow(step.cpu_sum)));

@@ -9,6 +9,7 @@ use procession_model::{Description, End, Exit, HostMetric, HostSample, Identity,
 use proptest::prelude::*;
 
 use super::encode::{decode, decode_of, decode_steps, encode};
+use super::model::Fine;
 use super::{Cell, Folded, FoldedKey, Rollup, Row, Step};
 
 const BEGIN_MS: i64 = 1_795_219_200_000;
@@ -146,6 +147,19 @@ fn folded(random: &mut Rng, step: usize, steps: &[Step], rows: &[Row]) -> Folded
     }
 }
 
+/// Steps with a host that is in finer ones.
+fn fine_steps(random: &mut Rng) -> Fine {
+    let step_ms = STEP_MS / 4;
+    let mut number_of = Rollup::number_of(step_ms, Timestamp::from_ms(BEGIN_MS));
+    let mut steps = Vec::new();
+    for _ in 0..random.usize(1..40) {
+        number_of += random.i64(1..7);
+        let first = Rollup::start_of(step_ms, number_of).plus_ms(random.i64(0..1_000));
+        steps.push(Step { first, last: first.plus_ms(random.i64(0..10_000)), ..step(random, number_of) });
+    }
+    Fine { step_ms, steps }
+}
+
 fn rollup(seed: u64) -> Rollup {
     let mut random = Rng::with_seed(seed);
     let mut number_of = Rollup::number_of(STEP_MS, Timestamp::from_ms(BEGIN_MS));
@@ -154,6 +168,10 @@ fn rollup(seed: u64) -> Rollup {
         number_of += random.i64(1..3);
         steps.push(step(&mut random, number_of));
     }
+    let fine = random.bool().then(|| fine_steps(&mut random));
+    if let Some(fine) = &fine {
+        steps = fine.in_steps_of(STEP_MS);
+    }
     let mut rows = Vec::new();
     for pid in 1..random.u32(1..30) {
         rows.push(row(&mut random, &steps, &rows, pid));
@@ -161,7 +179,7 @@ fn rollup(seed: u64) -> Rollup {
     let mut places: Vec<usize> = (0..random.usize(..20)).map(|_| random.usize(..steps.len())).collect();
     places.sort_unstable();
     let folded = places.into_iter().map(|step| folded(&mut random, step, &steps, &rows)).collect();
-    Rollup { step_ms: STEP_MS, steps, rows, folded }
+    Rollup { step_ms: STEP_MS, steps, rows, folded, fine }
 }
 
 /// The bytes with their checksums made right again.
@@ -187,7 +205,11 @@ proptest! {
     fn rollups_come_back(seed in any::<u64>()) {
         let rollup = rollup(seed);
         let bytes = encode(&rollup);
-        prop_assert_eq!(decode_steps(&bytes).unwrap().steps, rollup.steps.clone());
+        let alone = decode_steps(&bytes).unwrap();
+        prop_assert_eq!((&alone.steps, &alone.fine), (&rollup.steps, &rollup.fine));
+        let host = alone.host_alone();
+        let finest = rollup.fine.clone().unwrap_or(Fine { step_ms: STEP_MS, steps: rollup.steps.clone() });
+        prop_assert_eq!((host.step_ms, host.steps), (finest.step_ms, finest.steps));
         prop_assert_eq!(decode(&bytes).unwrap(), rollup);
     }
 
@@ -233,6 +255,14 @@ proptest! {
 
 /// A small rollup that has everything once.
 fn everything() -> Rollup {
+    let rollup = everything_of_version_2();
+    let step = |step: &Step| Step { number: step.number * 2, ..step.clone() };
+    let fine = Fine { step_ms: STEP_MS / 2, steps: rollup.steps.iter().map(step).collect() };
+    Rollup { fine: Some(fine), ..rollup }
+}
+
+/// The same as far as version 2 had it.
+fn everything_of_version_2() -> Rollup {
     let at = |ms: i64| Timestamp::from_ms(BEGIN_MS + ms);
     let step = |number_of: i64, busy: u64| Step {
         number: Rollup::number_of(STEP_MS, at(0)) + number_of,
@@ -301,7 +331,7 @@ fn everything() -> Rollup {
         cell: Cell { samples: 3, cpu_ms: 15_001, memory_samples: 3, memory_sum: 3 << 20, ..busy },
         extra_tenths: 77,
     };
-    Rollup { step_ms: STEP_MS, steps, rows, folded: vec![folded] }
+    Rollup { step_ms: STEP_MS, steps, rows, folded: vec![folded], fine: None }
 }
 
 fn end_of_all(time: Timestamp) -> End {
@@ -310,18 +340,22 @@ fn end_of_all(time: Timestamp) -> End {
 
 #[test]
 fn golden_rollups_are_read_as_what_they_were_made_from() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/rollup-2.bin");
+    let path =
+        |version: u8| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/rollup-{version}.bin"));
     if std::env::var_os("PROCESSION_GOLDEN").is_some_and(|wish| wish == "write") {
-        std::fs::write(&path, encode(&everything())).unwrap();
+        std::fs::write(path(3), encode(&everything())).unwrap();
     }
-    let bytes = std::fs::read(&path).unwrap();
-    assert_eq!(bytes[0], 2);
-    assert_eq!(decode(&bytes).unwrap(), everything());
+    for (version, rollup) in [(2, everything_of_version_2()), (3, everything())] {
+        let bytes = std::fs::read(path(version)).unwrap();
+        assert_eq!(bytes[0], version);
+        assert_eq!(decode(&bytes).unwrap(), rollup);
+    }
+    assert_eq!(encode(&everything()), std::fs::read(path(3)).unwrap(), "the same bytes as ever");
 }
 
 #[test]
 fn newer_versions_are_named() {
     let mut bytes = encode(&rollup(1));
-    bytes[0] = 3;
-    assert_eq!(decode(&bytes), Err(procession_codec::DecodeError::UnknownVersion(3)));
+    bytes[0] = 4;
+    assert_eq!(decode(&bytes), Err(procession_codec::DecodeError::UnknownVersion(4)));
 }

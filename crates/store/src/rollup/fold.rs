@@ -8,6 +8,7 @@ use procession_model::{Description, Identity, Timestamp};
 use crate::analysis::UNTOLD_MS;
 
 use super::draft::{Draft, DraftBrief, DraftLife, DraftRow, Sums};
+use super::model::Fine;
 use super::{Cell, Folded, FoldedKey, Rollup, Row, Step};
 
 /// Clocks may be set between the readings of a parent's start and of its child's.
@@ -107,7 +108,8 @@ impl Draft {
             })
             .collect();
         folded.sort_by(|a, b| (a.step, &a.key).cmp(&(b.step, &b.key)));
-        Rollup { step_ms: self.step_ms, steps, rows, folded }
+        let fine = self.fine.map(|(step_ms, steps)| Fine { step_ms, steps: steps.into_values().collect() });
+        Rollup { step_ms: self.step_ms, steps, rows, folded, fine }
     }
 
     /// Whether a life is told of by rows of its own: it was there in more than one step, or may have been.

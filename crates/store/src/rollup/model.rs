@@ -21,6 +21,17 @@ pub(crate) struct Rollup {
     pub(crate) rows: Vec<Row>,
     /// What is folded together, by step.
     pub(crate) folded: Vec<Folded>,
+    /// The host in finer steps than its processes, which together are `steps`; nothing if it is in the same.
+    pub(crate) fine: Option<Fine>,
+}
+
+/// A host in finer steps than its processes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Fine {
+    /// Length of a step in milliseconds; that of the rollup is a multiple of it.
+    pub(crate) step_ms: u64,
+    /// The steps that have a snapshot, oldest first.
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A host over a step.
@@ -132,9 +143,33 @@ impl Rollup {
         Timestamp::from_ms(number.saturating_mul(i64::try_from(step_ms).unwrap_or(i64::MAX)))
     }
 
+    /// The host alone, in the finest steps there are.
+    pub(crate) fn host_alone(&self) -> Self {
+        let (step_ms, steps) = match &self.fine {
+            Some(fine) => (fine.step_ms, fine.steps.clone()),
+            None => (self.step_ms, self.steps.clone()),
+        };
+        Self { step_ms, steps, ..Self::default() }
+    }
+
     /// The last snapshot.
     pub(crate) fn last_time(&self) -> Option<Timestamp> {
         self.steps.iter().map(|step| step.last).max()
+    }
+}
+
+impl Fine {
+    /// The same in longer steps.
+    pub(crate) fn in_steps_of(&self, step_ms: u64) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        for step in &self.steps {
+            let number = Rollup::number_of(step_ms, Rollup::start_of(self.step_ms, step.number));
+            match steps.last_mut().filter(|last| last.number == number) {
+                Some(last) => last.then(step),
+                None => steps.push(Step { number, ..step.clone() }),
+            }
+        }
+        steps
     }
 }
 
@@ -147,7 +182,7 @@ impl Step {
             self.host = other.host;
         }
         self.first = self.first.min(other.first);
-        self.snapshots += other.snapshots;
+        self.snapshots = self.snapshots.saturating_add(other.snapshots);
         self.interval_ms = self.interval_ms.saturating_add(other.interval_ms);
         self.process_samples = self.process_samples.saturating_add(other.process_samples);
         self.processes_max = self.processes_max.max(other.processes_max);
@@ -155,10 +190,10 @@ impl Step {
         self.cpu_max = self.cpu_max.max(other.cpu_max);
         self.memory_sum = self.memory_sum.saturating_add(other.memory_sum);
         self.memory_max = self.memory_max.max(other.memory_max);
-        self.host_cpu_snapshots += other.host_cpu_snapshots;
+        self.host_cpu_snapshots = self.host_cpu_snapshots.saturating_add(other.host_cpu_snapshots);
         self.host_cpu_sum = self.host_cpu_sum.saturating_add(other.host_cpu_sum);
         self.host_cpu_tenths = self.host_cpu_tenths.saturating_add(other.host_cpu_tenths);
         self.host_memory_sum = self.host_memory_sum.saturating_add(other.host_memory_sum);
-        self.host_memory_snapshots += other.host_memory_snapshots;
+        self.host_memory_snapshots = self.host_memory_snapshots.saturating_add(other.host_memory_snapshots);
     }
 }

@@ -84,11 +84,11 @@ async fn a_program_over_time() {
 
 #[tokio::test]
 async fn a_program_over_time_from_rollups() {
-    let world = World::new(recipe(31, 700, 20_000), 41).await;
-    let range = minutes(0, 200);
+    let world = World::new(recipe(31, 2_100, 20_000), 41).await;
+    let range = minutes(0, 600);
     let snapshots = world.within(range);
     let all = oracle::ran(&snapshots);
-    for (points, rollup_ms) in [(150, 60_000), (16, 900_000)] {
+    for (points, rollup_ms) in [(450, 0), (48, 0), (13, 3_600_000)] {
         let of = Of::Program("worker".to_owned());
         let series = world.store.series(Some(world.host), &of, range, points).await.unwrap();
         assert_eq!(series.rollup_ms, rollup_ms);

@@ -205,14 +205,14 @@ async fn rollups_answer_alike() {
     for seed in 20..23 {
         let recipe = Recipe {
             seed,
-            snapshots: 700,
+            snapshots: 1_500,
             interval_ms: 20_000,
             is_measured: true,
             has_starts: true,
             late_one_in: if seed == 21 { 20 } else { 0 },
         };
         let world = World::new(recipe, 41).await;
-        let range = minutes(0, 200);
+        let range = minutes(0, 480);
         let snapshots = world.within(range);
         let all = oracle::ran(&snapshots);
         for by in [Measure::CpuTime, Measure::MemoryMean, Measure::Io, Measure::Read, Measure::Write] {
@@ -222,7 +222,7 @@ async fn rollups_answer_alike() {
             }
             for (group, is_user) in [(Group::Program, false), (Group::User, true)] {
                 let top = ask(&world, range, by, group).await;
-                assert_eq!(top.rollup_ms, 60_000);
+                assert_eq!(top.rollup_ms, 3_600_000);
                 assert_eq!(top.snapshots, snapshots.len() as u64);
                 assert_eq!(labels(&top), expected_groups(&all, &snapshots, by, is_user), "{by:?} {group:?}");
                 assert_eq!(top.total, host_total(&snapshots, by));
