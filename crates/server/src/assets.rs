@@ -167,7 +167,8 @@ fn compressed(asset: &Asset, encoding: &str) -> Bytes {
     let content = &asset.content;
     // Writing into memory does not fail; if it did, the plain bytes under this encoding would be refused by the browser.
     if encoding == "zstd" {
-        let bytes = || zstd::stream::encode_all(&**content, ZSTD_LEVEL).unwrap_or_default();
+        // All at once: a stream, which does not know how much will come, makes its tables for megabytes each time.
+        let bytes = || zstd::bulk::compress(content, ZSTD_LEVEL).unwrap_or_default();
         return asset.zstd.get_or_init(|| bytes().into()).clone();
     }
     let bytes = || {

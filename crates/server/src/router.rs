@@ -62,6 +62,7 @@ fn page_api() -> Router<Arc<App>> {
     Router::new()
         .route("/api/process-snapshots/columns/", get(page::columns::columns))
         .route("/api/charts/host/", get(page::charts::host_chart))
+        .route("/api/charts/processes/", get(page::recent::recent))
         .route("/api/session/", get(page::session::session).delete(page::session::sign_out))
         .route("/api/keys/", get(page::keys::list).post(page::keys::create))
         .route("/api/keys/{prefix}/", delete(page::keys::revoke))

@@ -35,6 +35,7 @@ use crate::{history, page, published, system};
         history::export::samples,
         page::columns::columns,
         page::charts::host_chart,
+        page::recent::recent,
         page::session::session,
         page::session::sign_out,
         page::keys::list,

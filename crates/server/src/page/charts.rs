@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use procession_model::HostMetric;
+use procession_model::{HostMetric, Loss};
 use procession_store::HostSeries;
 use serde::Serialize;
 
@@ -15,10 +15,13 @@ use crate::error::{ApiError, json_response};
 use crate::openapi::{NotFoundError, QueryErrors, ReaderErrors};
 use crate::params::Params;
 use crate::published::required_host;
+use crate::upload::loss_kind_name;
 use crate::{json_text, live};
 
 const POINTS_DEFAULT: usize = 1_000;
 const POINTS_MAX: u64 = 10_000;
+/// The most losses of one answer; of more the last ones are told.
+const LOSSES_MAX: usize = 500;
 
 /// A host over a range, one array a line of the chart. CPU in hundredths of a percent of one core.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -53,11 +56,39 @@ pub(crate) struct HostChart {
     /// The host's memory in use, in bytes.
     #[schema(value_type = Vec<Option<i64>>)]
     memory_used_bytes: Vec<Option<u64>>,
+    /// What of the range is known to be lost, oldest first: the last 500. Snapshots tell of losses, so none are known where
+    /// retention has taken the snapshots.
+    losses: Vec<Lost>,
+}
+
+/// A gap in the history, as far as it is known.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Lost {
+    /// What, and why: `snapshots` that an agent could not keep until the server took them; `events` (beginnings and ends of
+    /// processes) that the kernel could not deliver; snapshots that were due and `missed`, because the machine slept or was
+    /// too busy.
+    #[schema(pattern = "^(snapshots|events|missed)$")]
+    kind: &'static str,
+    /// From when, in milliseconds since the epoch.
+    from_ms: i64,
+    /// Until when.
+    until_ms: i64,
+    /// How many, where that is known.
+    #[schema(value_type = Option<i64>, minimum = 0)]
+    count: Option<u64>,
+}
+
+impl Lost {
+    fn of(loss: &Loss) -> Self {
+        let (from_ms, until_ms) = (loss.from.as_ms(), loss.until.as_ms());
+        Self { kind: loss_kind_name(loss.kind), from_ms, until_ms, count: loss.count }
+    }
 }
 
 /// A host's charts.
 ///
-/// At most `points` points over the range; with fewer snapshots than that, each is a point.
+/// At most `points` points over the range; with fewer snapshots than that, each is a point. Beside them what is known to be
+/// lost in the range.
 #[utoipa::path(
     get,
     path = "/api/charts/host/",
@@ -80,12 +111,13 @@ pub(crate) async fn host_chart(
     let points = params.count("points", 1..=POINTS_MAX, POINTS_DEFAULT);
     let (host, hostname) = required_host(&app, &reader, &mut params)?;
     let series = app.history.host_series(host, range, points).await?;
+    let losses = app.history.losses(host, range, LOSSES_MAX).await?;
     let mut out = Vec::new();
-    json_text::value(&mut out, &chart_of(&hostname, &series));
+    json_text::value(&mut out, &chart_of(&hostname, &series, &losses));
     Ok(json_response(StatusCode::OK, out))
 }
 
-fn chart_of(hostname: &str, series: &HostSeries) -> HostChart {
+fn chart_of(hostname: &str, series: &HostSeries, losses: &[Loss]) -> HostChart {
     let points = &series.points;
     let host = |metric| points.iter().map(|point| point.host.get(metric)).collect();
     HostChart {
@@ -100,5 +132,6 @@ fn chart_of(hostname: &str, series: &HostSeries) -> HostChart {
         process_count: points.iter().map(|point| point.process_count).collect(),
         host_cpu: host(HostMetric::Cpu),
         memory_used_bytes: host(HostMetric::MemoryUsed),
+        losses: losses.iter().map(Lost::of).collect(),
     }
 }

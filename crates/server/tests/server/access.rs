@@ -105,6 +105,7 @@ async fn a_key_for_some_hosts_neither_writes_nor_reads_others() {
         "/api/process-filter/?system_name=db-1".into(),
         "/api/process-duration/?system_name=db-1&process_name=init".into(),
         "/api/charts/host/?hostname=db-1".into(),
+        "/api/charts/processes/?hostname=db-1".into(),
         "/metrics".into(),
     ] {
         assert_eq!(get(path.clone()).send().await.unwrap().status(), 403, "{path}");
@@ -220,6 +221,7 @@ async fn every_route_for_every_role() {
         (Method::GET, format!("/api/process-snapshots/columns/?{host}"), READ),
         (Method::GET, format!("/api/process-snapshots/columns/?{host}&snapshot_id=1"), READ),
         (Method::GET, format!("/api/charts/host/?{host}"), READ),
+        (Method::GET, format!("/api/charts/processes/?{host}"), READ),
         (Method::GET, "/api/process-filter/".into(), READ),
         (Method::GET, "/api/filter-processes/".into(), READ),
         (Method::GET, "/api/process-duration/?system_name=h&process_name=init".into(), READ),

@@ -79,7 +79,43 @@ async fn a_past_moment_has_its_neighbours() {
     assert_eq!(server.get_json(&format!("{path}&snapshot_id={}", ids[0])).await["previous_id"], Value::Null);
     let chart = server.get_json("/api/charts/host/?hostname=h&points=10").await;
     assert_eq!((&chart["cpu"], &chart["step_ms"]), (&json!([150, 250, 350]), &json!(0)));
-    assert_eq!(chart["snapshot_id"], json!(ids));
+    assert_eq!((&chart["snapshot_id"], &chart["losses"]), (&json!(ids), &json!([])));
+}
+
+#[tokio::test]
+async fn a_chart_tells_what_is_lost() {
+    let server = TestServer::start().await;
+    server.upload_ok(&snapshot("h", &at(1), processes(1.0))).await;
+    let mut after = snapshot("h", &at(9), processes(1.0));
+    let lost = json!({ "kind": "snapshots", "from": at(2), "until": at(8), "count": 7 });
+    after["losses"] = json!([lost, { "kind": "events", "from": at(8), "until": at(9), "count": null }]);
+    server.upload_ok(&after).await;
+    let path = "/api/charts/host/?hostname=h";
+    let ms = |second: i64| 1_755_854_100_000 + second * 1_000;
+    let snapshots = json!({ "kind": "snapshots", "from_ms": ms(2), "until_ms": ms(8), "count": 7 });
+    let events = json!({ "kind": "events", "from_ms": ms(8), "until_ms": ms(9), "count": null });
+    assert_eq!(server.get_json(path).await["losses"], json!([snapshots, events]));
+    // Told by a snapshot after the range.
+    let within = format!("{path}&start={}&end={}", ms(3), ms(5));
+    assert_eq!(server.get_json(&within).await["losses"], json!([snapshots]));
+    assert_eq!(server.get_json(&format!("{path}&end={}", ms(2))).await["losses"], json!([]));
+}
+
+#[tokio::test]
+async fn the_last_values_of_all_processes_up_to_a_moment() {
+    let server = TestServer::start().await;
+    for second in 1..=5 {
+        server.upload_ok(&snapshot("h", &at(second), processes(f64::from(second)))).await;
+    }
+    let path = "/api/charts/processes/?hostname=h";
+    let all = server.get_json(path).await;
+    assert_eq!((&all["pid"], &all["start_time"]), (&json!([1, 7]), &json!([null, null])));
+    assert_eq!(all["cpu"], json!([[50, 100], [50, 200], [50, 300], [50, 400], [50, 500]]));
+    let some = server.get_json(&format!("{path}&at={}&snapshots=2", at(3))).await;
+    assert_eq!(some["cpu"], json!([[50, 200], [50, 300]]));
+    assert_eq!(some["time_ms"].as_array().map(Vec::len), Some(2));
+    assert_eq!(server.get(&format!("{path}&at=2001-01-01T00:00:00Z")).send().await.unwrap().status(), 404);
+    assert_eq!(server.get(&format!("{path}&snapshots=101")).send().await.unwrap().status(), 400);
 }
 
 #[tokio::test]
