@@ -7,6 +7,7 @@ mod architecture;
 mod bench;
 mod bench_agent;
 mod command;
+mod cross;
 mod debian;
 mod dependencies;
 mod dist;
@@ -16,6 +17,7 @@ mod soak;
 mod step;
 mod test;
 mod tidy;
+mod windows;
 mod workspace;
 
 use std::process::ExitCode;

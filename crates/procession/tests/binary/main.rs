@@ -20,3 +20,4 @@ mod shutdown;
 mod small_disk;
 mod store_in_use;
 mod tls;
+mod windows_agent;

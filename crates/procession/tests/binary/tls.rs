@@ -15,13 +15,13 @@ use crate::harness::{Data, Running, Server, procession, run};
 use crate::second_machine::{says, wait_for_host};
 
 /// A self-signed certificate for 127.0.0.1, as files in the data folder.
-struct Pair {
+pub(crate) struct Pair {
     certificate: PathBuf,
     key: PathBuf,
 }
 
 impl Pair {
-    fn make(data: &Data, name: &str) -> Self {
+    pub(crate) fn make(data: &Data, name: &str) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
         let pair = Self { certificate: data.file(&format!("{name}.crt")), key: data.file(&format!("{name}.key")) };
@@ -30,21 +30,21 @@ impl Pair {
         pair
     }
 
-    fn certificate(&self) -> &str {
+    pub(crate) fn certificate(&self) -> &str {
         self.certificate.to_str().expect("UTF-8")
     }
 
-    fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         self.key.to_str().expect("UTF-8")
     }
 }
 
-fn serve(data: &Data, pair: &Pair) -> Server {
+pub(crate) fn serve(data: &Data, pair: &Pair) -> Server {
     Server::start_with(data, &["--no-local-agent", "--tls-certificate", pair.certificate(), "--tls-key", pair.key()])
 }
 
 /// A client that trusts this certificate and no other.
-fn client(server: &Server, data: &Data, pair: &Pair) -> Client {
+pub(crate) fn client(server: &Server, data: &Data, pair: &Pair) -> Client {
     let pem = std::fs::read(&pair.certificate).expect("readable");
     let trusted = Certificate::from_pem(&pem).expect("a certificate");
     let tls = TlsConfig::builder()

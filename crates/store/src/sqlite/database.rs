@@ -82,7 +82,10 @@ impl Database {
     }
 
     /// Runs `work`, which is one statement: it sees one state of the database without a transaction around it.
-    pub(super) fn read_at_once<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn read_at_once<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         if let Some(frozen) = &self.frozen {
             return work(&frozen.lock().unwrap_or_else(PoisonError::into_inner));
         }
