@@ -182,6 +182,7 @@ mod linux {
             resume: false,
             time_ms: 0,
             settings: procession_protocol::AgentSettings::default(),
+            frame_version: procession_codec::frame::VERSION,
         }
     }
 

@@ -1,7 +1,8 @@
 //! What is said on one connection.
 
+use procession_codec::frame::{FIRST_VERSION, decode, encode_version_1};
 use procession_protocol::{
-    AgentHealth, AgentMessage, FromAgent, Hello, Link, Refusal, ServerMessage, VERSION, Welcome,
+    AgentHealth, AgentMessage, FrameMessage, FromAgent, Hello, Link, Refusal, ServerMessage, VERSION, Welcome,
 };
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::OwnedPermit;
@@ -23,6 +24,8 @@ pub(crate) struct Session {
     sender: mpsc::Sender<AgentMessage>,
     receiver: mpsc::Receiver<ServerMessage>,
     phase: Phase,
+    /// The newest that the server reads.
+    frame_version: u8,
     rewinds: u32,
     /// Nothing can be sent before an acknowledgement, which has to come by then.
     acknowledgement_due: Option<Instant>,
@@ -55,7 +58,14 @@ pub(crate) enum Outcome {
 impl Session {
     pub(crate) fn new(link: Link<AgentMessage, ServerMessage>) -> Self {
         let (sender, receiver) = link.split();
-        Self { sender, receiver, phase: Phase::New, rewinds: 0, acknowledgement_due: None }
+        Self {
+            sender,
+            receiver,
+            phase: Phase::New,
+            frame_version: FIRST_VERSION,
+            rewinds: 0,
+            acknowledgement_due: None,
+        }
     }
 
     pub(crate) async fn receive(&mut self) -> Option<ServerMessage> {
@@ -109,8 +119,8 @@ impl Session {
             return Outcome::Nothing;
         }
         match watcher.outboxes.sending_mut().next() {
-            Some(frame) => {
-                permit.send(AgentMessage::Frame(frame));
+            Some(message) => {
+                permit.send(AgentMessage::Frame(as_version(message, self.frame_version)));
                 Outcome::Nothing
             }
             None => next_stream(watcher),
@@ -153,7 +163,26 @@ impl Session {
         }
         watcher.outboxes.sending_mut().begin(welcome.last_sequence, welcome.resume);
         self.phase = Phase::Welcomed;
+        self.frame_version = welcome.frame_version;
         Outcome::Welcomed(Box::new(welcome))
+    }
+}
+
+/// What was kept is of this agent's version; an older server needs it in one that it reads.
+fn as_version(message: FrameMessage, newest: u8) -> FrameMessage {
+    if message.frame.first().is_none_or(|version| *version <= newest) {
+        return message;
+    }
+    match decode(&message.frame) {
+        Ok(frame) => {
+            let mut bytes = Vec::new();
+            encode_version_1(&frame, &mut bytes);
+            FrameMessage { frame: bytes.into(), ..message }
+        }
+        Err(error) => {
+            tracing::error!(%error, "a frame of this agent cannot be written for an older server");
+            message
+        }
     }
 }
 

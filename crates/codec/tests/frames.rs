@@ -4,9 +4,11 @@ mod support;
 
 use std::sync::Arc;
 
-use procession_codec::frame::{decode, encode};
+use procession_codec::frame::{FIRST_VERSION, VERSION, decode, encode, encode_version_1};
 use procession_codec::{ApplyError, DecodeError, Frame, FrameKind, HostState};
-use procession_model::{Description, HostMetric, Metric, Process, Sample, Snapshot};
+use procession_model::{
+    Brief, Description, End, Exit, HostMetric, Identity, Metric, Process, Sample, Snapshot, Timestamp,
+};
 use proptest::prelude::*;
 use support::{Oracle, by_pid, steps};
 
@@ -35,6 +37,9 @@ proptest! {
             prop_assert_eq!(frame.kind == FrameKind::Key, index == 0);
             let decoded = decode(&bytes(&frame)).unwrap();
             prop_assert_eq!(&decoded, &frame);
+            let mut first_version = Vec::new();
+            encode_version_1(&frame, &mut first_version);
+            prop_assert_eq!(&decode(&first_version).unwrap(), &frame);
             receiver.apply(&decoded).unwrap();
             prop_assert_eq!(&receiver, &sender);
             prop_assert_eq!(receiver.cpu_sum(), sum(&snapshot, Metric::Cpu));
@@ -97,8 +102,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_taken_or_refused(noise in prop::collection::vec(any::<u8>(), 0..200), flags in 0_u8..16) {
-        let mut bytes = vec![1, flags];
+    fn any_bytes_are_taken_or_refused(
+        noise in prop::collection::vec(any::<u8>(), 0..200), version in FIRST_VERSION..=VERSION, flags in 0_u8..128,
+    ) {
+        let mut bytes = vec![version, flags];
         bytes.extend(noise);
         if let Ok(frame) = decode(&bytes) {
             prop_assert_eq!(decode(&self::bytes(&frame)).unwrap(), frame);
@@ -108,7 +115,7 @@ proptest! {
 
 #[test]
 fn newer_versions_are_named() {
-    assert_eq!(decode(&[2, 0]), Err(DecodeError::UnknownVersion(2)));
+    assert_eq!(decode(&[3, 0]), Err(DecodeError::UnknownVersion(3)));
 }
 
 #[test]
@@ -139,6 +146,44 @@ fn an_ordinary_frame_is_short() {
         snapshot.host = snapshot.host.with(metric, 1_000 * (1 + metric.index() as u64));
     }
     let bytes = bytes(&state.advance(&snapshot).unwrap());
-    assert!(bytes.len() <= 400, "{} bytes", bytes.len());
+    assert!(bytes.len() <= 200, "{} bytes", bytes.len());
     assert_eq!(bytes[1] & 2, 0, "not compressed");
+}
+
+/// Short lives of a few programs differ in some numbers only.
+#[test]
+fn short_lives_take_few_bytes() {
+    let frame = |lives: u32| {
+        let mut frame = Frame::new(FrameKind::Delta, Timestamp::from_ms(1_795_219_200_000));
+        frame.brief = (0..lives).map(|number| short_life(number, number % 3)).collect();
+        frame
+    };
+    let (none, some) = (bytes(&frame(0)).len(), bytes(&frame(40)).len());
+    assert!(some - none <= 40 * 5 + 100, "{} bytes", some - none);
+    // More programs and parents than are remembered.
+    let mut many = frame(0);
+    many.brief = (0..1_000).map(|number| short_life(number, number * number % 97)).collect();
+    assert_eq!(decode(&bytes(&many)).unwrap(), many);
+}
+
+fn short_life(number: u32, program: u32) -> Brief {
+    let noise = number.wrapping_mul(2_654_435_761) >> 20;
+    let began_ms = 1_795_219_195_000 + i64::from(number) * 100;
+    let name = format!("program-{program}");
+    Brief {
+        description: Arc::new(Description {
+            identity: Identity { pid: 7_000 + 2 * number, start: Some(Timestamp::from_ms(began_ms)) },
+            parent_pid: Some(700 + program),
+            command_line: Some(name.as_str().into()),
+            user: Some("root".into()),
+            ..Description::new(0, &*name)
+        }),
+        end: End {
+            time: Some(Timestamp::from_ms(began_ms + 2)),
+            exit: Some(Exit::Code(0)),
+            cpu_time_us: Some(500 + u64::from(noise % 256)),
+            peak_memory_bytes: Some((400 + u64::from(noise % 16)) << 12),
+        },
+        count: 1,
+    }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use procession_codec::block::{self, Block, Dictionary, Effort, Head, seal};
-use procession_codec::frame::{self, decode, encode};
+use procession_codec::frame::{self, decode, encode, encode_version_1};
 use procession_codec::{Frame, HostState};
 use procession_model::{
     Brief, Description, End, Ended, Exit, FieldError, FieldErrorReason, HostFacts, HostMetric, HostSample, Identity,
@@ -132,16 +132,26 @@ fn frames() -> Vec<(u32, Arc<Frame>)> {
         .collect()
 }
 
-#[test]
-fn frames_of_version_1() {
+fn check_frames(version: u8, encode: fn(&Frame, &mut Vec<u8>)) {
     for (sequence, frame) in frames() {
         let mut now = Vec::new();
         encode(&frame, &mut now);
-        assert_eq!(now[0], frame::VERSION);
-        let bytes = file(&format!("frame-1-{sequence}.bin"), &now);
+        assert_eq!(now[0], version);
+        let bytes = file(&format!("frame-{version}-{sequence}.bin"), &now);
         assert_eq!(decode(&bytes).unwrap(), *frame);
         assert_eq!(bytes, now, "an uncompressed frame has one encoding");
     }
+}
+
+#[test]
+fn frames_of_version_1() {
+    check_frames(frame::FIRST_VERSION, encode_version_1);
+}
+
+#[test]
+fn frames_of_version_2() {
+    assert_eq!(frame::VERSION, 2);
+    check_frames(frame::VERSION, encode);
 }
 
 fn check_block(head: &[u8], body: &[u8], segment: &[u8]) {

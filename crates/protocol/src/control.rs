@@ -80,6 +80,13 @@ pub struct Welcome {
     /// What the agent should do.
     #[serde(default)]
     pub settings: AgentSettings,
+    /// The newest version of frames that the server reads; the first one if it does not say.
+    #[serde(default = "first_frame_version")]
+    pub frame_version: u8,
+}
+
+const fn first_frame_version() -> u8 {
+    1
 }
 
 /// What a server may set. Absent values leave the agent's own.

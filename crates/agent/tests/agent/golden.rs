@@ -131,9 +131,13 @@ async fn an_old_server_gets_on_with_this_agent() {
         let (mut link, task) = agent().await;
         let mut kept = Kept::default();
         let mut awaits_keyframe = false;
+        let mut frame_version = 0;
         for line in lines {
             if let Some(message) = line.get("server") {
                 let message = FromServer::from_json(&message.to_string()).unwrap();
+                if let FromServer::Welcome(welcome) = &message {
+                    frame_version = welcome.frame_version;
+                }
                 if let FromServer::KeyframeNeeded { sequence } = message {
                     kept = Kept { last_sequence: sequence - 1, ..Kept::default() };
                     awaits_keyframe = true;
@@ -150,6 +154,7 @@ async fn an_old_server_gets_on_with_this_agent() {
                     message = frame(&mut link).await;
                 }
                 awaits_keyframe = false;
+                assert!(message.frame[0] <= frame_version, "a frame that this server cannot read");
                 kept.take(&message);
             }
         }

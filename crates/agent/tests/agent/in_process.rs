@@ -64,6 +64,7 @@ async fn greets_sends_and_goes_on_where_the_server_was() {
     }
     let expected: Vec<_> = (1..=8).map(|number| (u64::from(number), number)).collect();
     assert_eq!(kept.taken, expected);
+    assert_eq!(kept.frame_versions, [procession_codec::frame::VERSION].into(), "the newest that the server reads");
     let key_only_at_first = kept.kinds.iter().map(|kind| *kind == FrameKind::Key).collect::<Vec<_>>();
     assert_eq!(key_only_at_first, [true, false, false, false, false, false, false, false]);
 }

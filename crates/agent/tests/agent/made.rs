@@ -63,6 +63,7 @@ pub(crate) struct Kept {
     pub(crate) losses: Vec<Loss>,
     pub(crate) last_sequence: u64,
     pub(crate) kinds: Vec<FrameKind>,
+    pub(crate) frame_versions: std::collections::BTreeSet<u8>,
 }
 
 impl Kept {
@@ -76,6 +77,7 @@ impl Kept {
         self.state.apply(&frame).unwrap();
         self.losses.extend(&frame.losses);
         self.kinds.push(frame.kind);
+        self.frame_versions.insert(message.frame[0]);
         let number = u32::try_from((frame.time.as_ms() - time_of(0).as_ms()) / 5_000).unwrap();
         let pids: Vec<_> = self.state.snapshot().processes.iter().map(|it| it.description.identity.pid).collect();
         assert_eq!(pids.len(), 2);
@@ -93,6 +95,7 @@ pub(crate) fn welcome(last_sequence: u64, resume: bool) -> ServerMessage {
         resume,
         time_ms: 0,
         settings: AgentSettings::default(),
+        frame_version: procession_codec::frame::VERSION,
     })
 }
 

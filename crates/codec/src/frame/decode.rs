@@ -8,9 +8,13 @@ use procession_model::{
     LossKind, Metric, ProcessState, Timestamp,
 };
 
+use super::bits::BitReader;
+use super::lives::{self, Kind};
+use super::packed::{is_packed, read_changes};
 use super::{
-    Began, FIRST_NAMED_STATE, FLAG_COMPRESSED, FLAG_FACTS, FLAG_FIELD_ERRORS, FLAG_KEY, FLAGS, Frame, FrameKind,
-    MetricChanges, VERSION,
+    Began, FIRST_NAMED_STATE, FIRST_VERSION, FLAG_BRIEF, FLAG_COMPRESSED, FLAG_FACTS, FLAG_FIELD_ERRORS, FLAG_KEY,
+    FLAG_LOSSES, FLAG_PLAIN_CHANGES, FLAGS, FLAGS_OF_FIRST_VERSION, Frame, FrameKind, KIND_IS_COUNTED, MetricChanges,
+    VERSION,
 };
 use crate::DecodeError;
 use crate::bytes::Reader;
@@ -25,6 +29,7 @@ const ENDED_BYTES_MIN: usize = 2;
 const BEGAN_BYTES_MIN: usize = 4;
 const CHANGE_BYTES_MIN: usize = 2;
 const BRIEF_BYTES_MIN: usize = 5;
+const KIND_BYTES_MIN: usize = 3;
 const LOSS_BYTES_MIN: usize = 3;
 const FIELD_ERROR_BYTES_MIN: usize = 3;
 
@@ -32,12 +37,14 @@ const FIELD_ERROR_BYTES_MIN: usize = 3;
 /// checks.
 pub fn decode(bytes: &[u8]) -> Result<Frame, DecodeError> {
     let mut reader = Reader::new(bytes);
-    match reader.u8()? {
-        VERSION => {}
-        version => return Err(DecodeError::UnknownVersion(version)),
-    }
+    let version = reader.u8()?;
+    let known_flags = match version {
+        FIRST_VERSION => FLAGS_OF_FIRST_VERSION,
+        VERSION => FLAGS,
+        _ => return Err(DecodeError::UnknownVersion(version)),
+    };
     let flags = reader.u8()?;
-    if flags & !FLAGS != 0 {
+    if flags & !known_flags != 0 {
         return Err(DecodeError::Invalid("the frame's flags"));
     }
     let body = match flags & FLAG_COMPRESSED {
@@ -47,7 +54,8 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, DecodeError> {
             Cow::Owned(decompress(reader.rest(), len)?)
         }
     };
-    BodyReader { reader: Reader::new(&body), time: Timestamp::default(), strings: Vec::new() }.body(flags)
+    let reader = BodyReader { reader: Reader::new(&body), time: Timestamp::default(), strings: Vec::new() };
+    if version == FIRST_VERSION { reader.body_of_first_version(flags) } else { reader.body(flags) }
 }
 
 struct BodyReader<'a> {
@@ -58,28 +66,74 @@ struct BodyReader<'a> {
 
 impl BodyReader<'_> {
     fn body(mut self, flags: u8) -> Result<Frame, DecodeError> {
+        let mut frame = self.beginning(flags)?;
+        let mut plain = 0;
+        if flags & FLAG_PLAIN_CHANGES != 0 {
+            (plain, frame.changes) = self.changes()?;
+        }
+        if flags & FLAG_LOSSES != 0 {
+            frame.losses = self.losses()?;
+        }
+        if flags & FLAG_FIELD_ERRORS != 0 {
+            frame.field_errors = Some(self.field_errors()?);
+        }
+        let kinds = match flags & FLAG_BRIEF {
+            0 => Vec::new(),
+            _ => self.list(BRIEF_MAX, KIND_BYTES_MIN, "kinds", Self::kind)?,
+        };
+        let mut bits = BitReader::new(self.reader.rest());
+        for metric in Metric::ALL {
+            if is_packed(&frame, metric) {
+                let changes = read_changes(metric, &mut bits)?;
+                if plain & 1 << metric.index() == 0 {
+                    frame.changes[metric.index()] = changes;
+                } else if !changes.slots.is_empty() {
+                    return Err(DecodeError::Invalid("changes of a metric that are there twice"));
+                }
+            }
+        }
+        if flags & FLAG_BRIEF != 0 {
+            frame.brief = lives::read(&kinds, self.time, &mut bits)?;
+        }
+        bits.end()?;
+        Ok(frame)
+    }
+
+    /// What both versions begin with.
+    fn beginning(&mut self, flags: u8) -> Result<Frame, DecodeError> {
         let kind = if flags & FLAG_KEY == 0 { FrameKind::Delta } else { FrameKind::Key };
         self.time = Timestamp::from_ms(self.reader.zigzag()?);
         let frame = Frame {
-            kind,
-            time: self.time,
             host: self.host()?,
             facts: if flags & FLAG_FACTS == 0 { None } else { Some(Arc::new(self.facts()?)) },
             ended: self.ended()?,
             began: self.began()?,
-            changes: self.changes()?,
-            brief: self.list(BRIEF_MAX, BRIEF_BYTES_MIN, "brief", Self::brief)?,
-            losses: self.list(LOSSES_MAX, LOSS_BYTES_MIN, "losses", Self::loss)?,
-            field_errors: match flags & FLAG_FIELD_ERRORS {
-                0 => None,
-                _ => Some(self.list(FIELD_ERRORS_MAX, FIELD_ERROR_BYTES_MIN, "field errors", Self::field_error)?),
-            },
+            ..Frame::new(kind, self.time)
         };
-        self.reader.end()?;
         if kind == FrameKind::Key && !frame.ended.is_empty() {
             return Err(DecodeError::Invalid("the ended processes of a keyframe"));
         }
         Ok(frame)
+    }
+
+    fn body_of_first_version(mut self, flags: u8) -> Result<Frame, DecodeError> {
+        let mut frame = self.beginning(flags)?;
+        (_, frame.changes) = self.changes()?;
+        frame.brief = self.list(BRIEF_MAX, BRIEF_BYTES_MIN, "brief", Self::brief)?;
+        frame.losses = self.losses()?;
+        if flags & FLAG_FIELD_ERRORS != 0 {
+            frame.field_errors = Some(self.field_errors()?);
+        }
+        self.reader.end()?;
+        Ok(frame)
+    }
+
+    fn losses(&mut self) -> Result<Vec<Loss>, DecodeError> {
+        self.list(LOSSES_MAX, LOSS_BYTES_MIN, "losses", Self::loss)
+    }
+
+    fn field_errors(&mut self) -> Result<Vec<FieldError>, DecodeError> {
+        self.list(FIELD_ERRORS_MAX, FIELD_ERROR_BYTES_MIN, "field errors", Self::field_error)
     }
 
     fn list<T>(
@@ -143,7 +197,8 @@ impl BodyReader<'_> {
         Ok(began)
     }
 
-    fn changes(&mut self) -> Result<[MetricChanges; Metric::COUNT], DecodeError> {
+    /// Also the mask of the metrics that have any.
+    fn changes(&mut self) -> Result<(u8, [MetricChanges; Metric::COUNT]), DecodeError> {
         let mask = self.reader.u8()?;
         let mut changes: [MetricChanges; Metric::COUNT] = Default::default();
         for (metric, changes) in Metric::ALL.into_iter().zip(&mut changes) {
@@ -151,7 +206,7 @@ impl BodyReader<'_> {
                 *changes = self.metric_changes(metric)?;
             }
         }
-        Ok(changes)
+        Ok((mask, changes))
     }
 
     fn metric_changes(&mut self, metric: Metric) -> Result<MetricChanges, DecodeError> {
@@ -203,6 +258,29 @@ impl BodyReader<'_> {
         })
     }
 
+    /// Numbers that each life has for itself are 0 in it.
+    fn kind(&mut self) -> Result<Kind, DecodeError> {
+        let mask = known_bits(self.reader.u8()?.into(), 7, "the mask of a kind")?;
+        let has = |index: u8| mask & 1 << index != 0;
+        let pattern = Description {
+            identity: Identity { pid: 0, start: has(0).then_some(Timestamp::default()) },
+            parent_pid: has(1).then_some(0),
+            name: self.string()?,
+            command_line: has(2).then(|| self.string()).transpose()?,
+            user: has(3).then(|| self.string()).transpose()?,
+            executable: has(4).then(|| self.string()).transpose()?,
+            cgroup: has(5).then(|| self.string()).transpose()?,
+        };
+        let end = self.end_mask()?;
+        let end = End {
+            time: (end & 1 != 0).then_some(Timestamp::default()),
+            exit: self.exit(end)?,
+            cpu_time_us: (end & 1 << 3 != 0).then_some(0),
+            peak_memory_bytes: (end & 1 << 4 != 0).then_some(0),
+        };
+        Ok(Kind { pattern, end, counted: mask & u64::from(KIND_IS_COUNTED) != 0 })
+    }
+
     fn loss(&mut self) -> Result<Loss, DecodeError> {
         let kind = self.reader.u8()?;
         Ok(Loss {
@@ -247,24 +325,30 @@ impl BodyReader<'_> {
     }
 
     fn end(&mut self) -> Result<End, DecodeError> {
-        let mask = known_bits(self.reader.u8()?.into(), 5, "the mask of an end")?;
+        let mask = self.end_mask()?;
         let has = |index: u8| mask & 1 << index != 0;
-        let time = has(0).then(|| self.relative()).transpose()?;
-        let exit = match (has(1), has(2)) {
-            (false, false) => None,
-            (true, false) => {
-                let code = i32::try_from(self.reader.zigzag()?);
-                Some(Exit::Code(code.map_err(|_| DecodeError::OverLimit("an exit code"))?))
-            }
-            (false, true) => Some(Exit::Signal(self.reader.u8()?)),
-            (true, true) => return Err(DecodeError::Invalid("the mask of an end")),
-        };
         Ok(End {
-            time,
-            exit,
+            time: has(0).then(|| self.relative()).transpose()?,
+            exit: self.exit(mask)?,
             cpu_time_us: has(3).then(|| self.reader.varint()).transpose()?,
             peak_memory_bytes: has(4).then(|| self.reader.varint()).transpose()?,
         })
+    }
+
+    fn end_mask(&mut self) -> Result<u64, DecodeError> {
+        known_bits(self.reader.u8()?.into(), 5, "the mask of an end")
+    }
+
+    fn exit(&mut self, mask: u64) -> Result<Option<Exit>, DecodeError> {
+        match (mask & 1 << 1 != 0, mask & 1 << 2 != 0) {
+            (false, false) => Ok(None),
+            (true, false) => {
+                let code = i32::try_from(self.reader.zigzag()?);
+                Ok(Some(Exit::Code(code.map_err(|_| DecodeError::OverLimit("an exit code"))?)))
+            }
+            (false, true) => Ok(Some(Exit::Signal(self.reader.u8()?))),
+            (true, true) => Err(DecodeError::Invalid("the mask of an end")),
+        }
     }
 
     fn known_value(&mut self) -> Result<u64, DecodeError> {

@@ -7,9 +7,12 @@ use procession_model::{
     Brief, Description, End, Exit, FieldError, HostFacts, HostMetric, HostSample, Loss, Metric, ProcessState, Timestamp,
 };
 
+use super::bits::BitWriter;
+use super::lives::Columns;
+use super::packed::{is_packed, write_changes};
 use super::{
-    Began, FIRST_NAMED_STATE, FLAG_COMPRESSED, FLAG_FACTS, FLAG_FIELD_ERRORS, FLAG_KEY, Frame, FrameKind,
-    MetricChanges, VERSION,
+    Began, FIRST_NAMED_STATE, FIRST_VERSION, FLAG_BRIEF, FLAG_COMPRESSED, FLAG_FACTS, FLAG_FIELD_ERRORS, FLAG_KEY,
+    FLAG_LOSSES, FLAG_PLAIN_CHANGES, Frame, FrameKind, KIND_IS_COUNTED, MetricChanges, VERSION,
 };
 use crate::bytes::{put_len, put_varint, put_zigzag};
 use crate::compress::compress;
@@ -22,14 +25,47 @@ const COMPRESSION_LEVEL: i32 = 1;
 /// Appends the bytes of a frame. What is over [`crate::limits`] is written, but no decoder will take it:
 /// [`crate::HostState`] refuses such frames before they get here.
 pub fn encode(frame: &Frame, out: &mut Vec<u8>) {
-    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-    let flags = flag(frame.kind == FrameKind::Key, FLAG_KEY)
+    let plain = plain_metrics(frame);
+    let flags = flags_of_first_version(frame)
+        | flag(!frame.losses.is_empty(), FLAG_LOSSES)
+        | flag(plain != 0, FLAG_PLAIN_CHANGES)
+        | flag(!frame.brief.is_empty(), FLAG_BRIEF);
+    encode_with([VERSION, flags], frame, out, |writer| writer.body(frame, plain));
+}
+
+/// Like [`encode()`], for who reads nothing newer than the first version.
+pub fn encode_version_1(frame: &Frame, out: &mut Vec<u8>) {
+    let header = [FIRST_VERSION, flags_of_first_version(frame)];
+    encode_with(header, frame, out, |writer| writer.body_of_first_version(frame));
+}
+
+const fn flag(is_set: bool, flag: u8) -> u8 {
+    if is_set { flag } else { 0 }
+}
+
+fn flags_of_first_version(frame: &Frame) -> u8 {
+    flag(frame.kind == FrameKind::Key, FLAG_KEY)
         | flag(frame.facts.is_some(), FLAG_FACTS)
-        | flag(frame.field_errors.is_some(), FLAG_FIELD_ERRORS);
-    let header = out.len();
-    out.extend([VERSION, flags]);
-    BodyWriter { out, time: frame.time, strings: HashMap::default(), strings_written: 0 }.body(frame);
-    let body = header + 2;
+        | flag(frame.field_errors.is_some(), FLAG_FIELD_ERRORS)
+}
+
+/// The mask of the metrics that have changes which are written as bytes.
+fn plain_metrics(frame: &Frame) -> u8 {
+    let changed = |metric: &Metric| !frame.changes[metric.index()].slots.is_empty();
+    let plain = Metric::ALL.into_iter().filter(|metric| changed(metric) && !is_packed(frame, *metric));
+    plain.fold(0, |mask, metric| mask | 1 << metric.index())
+}
+
+fn encode_with<'a>(
+    header: [u8; 2],
+    frame: &'a Frame,
+    out: &mut Vec<u8>,
+    write_body: impl FnOnce(&mut BodyWriter<'a, '_>),
+) {
+    let flags = out.len() + 1;
+    out.extend(header);
+    let body = out.len();
+    write_body(&mut BodyWriter { out, time: frame.time, strings: HashMap::default(), strings_written: 0 });
     if out.len() - body < COMPRESS_BYTES_MIN {
         return;
     }
@@ -38,7 +74,7 @@ pub fn encode(frame: &Frame, out: &mut Vec<u8>) {
     {
         let body_len = out.len() - body;
         out.truncate(body);
-        out[header + 1] |= FLAG_COMPRESSED;
+        out[flags] |= FLAG_COMPRESSED;
         put_len(out, body_len);
         out.extend(compressed);
     }
@@ -52,7 +88,33 @@ struct BodyWriter<'a, 'b> {
 }
 
 impl<'a> BodyWriter<'a, '_> {
-    fn body(&mut self, frame: &'a Frame) {
+    fn body(&mut self, frame: &'a Frame, plain: u8) {
+        self.beginning(frame);
+        if plain != 0 {
+            self.changes(&frame.changes, plain);
+        }
+        if !frame.losses.is_empty() {
+            self.list(&frame.losses, Self::loss);
+        }
+        if let Some(field_errors) = &frame.field_errors {
+            self.list(field_errors, Self::field_error);
+        }
+        let lives = Columns::of(&frame.brief, frame.time);
+        if !lives.kinds.is_empty() {
+            put_len(self.out, lives.kinds.len());
+            lives.kinds.iter().for_each(|kind| self.kind(kind));
+        }
+        let mut bits = BitWriter::new(self.out);
+        for metric in Metric::ALL.into_iter().filter(|metric| is_packed(frame, *metric)) {
+            write_changes(&frame.changes[metric.index()], &mut bits);
+        }
+        if !lives.kinds.is_empty() {
+            lives.write(&mut bits);
+        }
+        bits.end();
+    }
+
+    fn beginning(&mut self, frame: &'a Frame) {
         put_zigzag(self.out, frame.time.as_ms());
         self.host(&frame.host);
         if let Some(facts) = &frame.facts {
@@ -60,7 +122,11 @@ impl<'a> BodyWriter<'a, '_> {
         }
         self.ended(&frame.ended);
         self.began(&frame.began);
-        self.changes(&frame.changes);
+    }
+
+    fn body_of_first_version(&mut self, frame: &'a Frame) {
+        self.beginning(frame);
+        self.changes(&frame.changes, u8::MAX);
         self.list(&frame.brief, Self::brief);
         self.list(&frame.losses, Self::loss);
         if let Some(field_errors) = &frame.field_errors {
@@ -119,11 +185,13 @@ impl<'a> BodyWriter<'a, '_> {
         }
     }
 
-    fn changes(&mut self, changes: &[MetricChanges; Metric::COUNT]) {
-        let mask = changes.iter().enumerate().filter(|(_, changes)| !changes.slots.is_empty());
-        self.out.push(mask.fold(0, |mask, (index, _)| mask | 1 << index));
+    /// Of the metrics in this mask.
+    fn changes(&mut self, changes: &[MetricChanges; Metric::COUNT], metrics: u8) {
+        let changed = changes.iter().enumerate().filter(|(_, changes)| !changes.slots.is_empty());
+        let mask = changed.fold(0, |mask, (index, _)| mask | 1 << index) & metrics;
+        self.out.push(mask);
         for (metric, changes) in Metric::ALL.into_iter().zip(changes) {
-            if !changes.slots.is_empty() {
+            if mask & 1 << metric.index() != 0 {
                 self.metric_changes(metric, changes);
             }
         }
@@ -156,6 +224,19 @@ impl<'a> BodyWriter<'a, '_> {
         }
     }
 
+    /// All of a life but its numbers.
+    fn kind(&mut self, life: &'a Brief) {
+        let counted = flag(life.count != 1, KIND_IS_COUNTED);
+        let Description { name, command_line, user, executable, cgroup, .. } = &*life.description;
+        self.out.push(description_mask(&life.description) | counted);
+        self.string(name);
+        for string in [command_line, user, executable, cgroup].into_iter().flatten() {
+            self.string(string);
+        }
+        self.out.push(end_mask(&life.end));
+        self.exit(life.end.exit);
+    }
+
     fn brief(&mut self, brief: &'a Brief) {
         self.description(&brief.description);
         self.end(&brief.end);
@@ -179,11 +260,7 @@ impl<'a> BodyWriter<'a, '_> {
 
     fn description(&mut self, description: &'a Description) {
         let Description { identity, parent_pid, name, command_line, user, executable, cgroup } = description;
-        let strings = [command_line, user, executable, cgroup].map(Option::as_ref);
-        let mask = bit(identity.start, 0)
-            | bit(*parent_pid, 1)
-            | strings.iter().enumerate().map(|(index, string)| bit(*string, 2 + index)).sum::<u64>();
-        self.out.push(mask.to_le_bytes()[0]);
+        self.out.push(description_mask(description));
         put_varint(self.out, u64::from(identity.pid));
         if let Some(start) = identity.start {
             self.relative(start);
@@ -192,29 +269,27 @@ impl<'a> BodyWriter<'a, '_> {
             put_varint(self.out, u64::from(*parent_pid));
         }
         self.string(name);
-        for string in strings.into_iter().flatten() {
+        for string in [command_line, user, executable, cgroup].into_iter().flatten() {
             self.string(string);
         }
     }
 
     fn end(&mut self, end: &End) {
-        let (code, signal) = match end.exit {
-            Some(Exit::Code(code)) => (Some(code), None),
-            Some(Exit::Signal(signal)) => (None, Some(signal)),
-            None => (None, None),
-        };
-        let mask =
-            bit(end.time, 0) | bit(code, 1) | bit(signal, 2) | bit(end.cpu_time_us, 3) | bit(end.peak_memory_bytes, 4);
-        self.out.push(mask.to_le_bytes()[0]);
+        self.out.push(end_mask(end));
         if let Some(time) = end.time {
             self.relative(time);
         }
-        if let Some(code) = code {
-            put_zigzag(self.out, i64::from(code));
-        }
-        self.out.extend(signal);
+        self.exit(end.exit);
         for number in [end.cpu_time_us, end.peak_memory_bytes].into_iter().flatten() {
             put_varint(self.out, number);
+        }
+    }
+
+    fn exit(&mut self, exit: Option<Exit>) {
+        match exit {
+            Some(Exit::Code(code)) => put_zigzag(self.out, i64::from(code)),
+            Some(Exit::Signal(signal)) => self.out.push(signal),
+            None => {}
         }
     }
 
@@ -244,6 +319,25 @@ impl<'a> BodyWriter<'a, '_> {
         self.out.extend_from_slice(string.as_bytes());
         self.strings_written += 1;
     }
+}
+
+fn description_mask(description: &Description) -> u8 {
+    let Description { identity, parent_pid, name: _, command_line, user, executable, cgroup } = description;
+    let strings = [command_line, user, executable, cgroup].map(Option::as_ref);
+    let mask = bit(identity.start, 0)
+        | bit(*parent_pid, 1)
+        | strings.iter().enumerate().map(|(index, string)| bit(*string, 2 + index)).sum::<u64>();
+    mask.to_le_bytes()[0]
+}
+
+fn end_mask(end: &End) -> u8 {
+    let exit = match end.exit {
+        Some(Exit::Code(_)) => 1 << 1,
+        Some(Exit::Signal(_)) => 1 << 2,
+        None => 0,
+    };
+    let mask = bit(end.time, 0) | exit | bit(end.cpu_time_us, 3) | bit(end.peak_memory_bytes, 4);
+    mask.to_le_bytes()[0]
 }
 
 fn bit<T>(option: Option<T>, index: usize) -> u64 {

@@ -8,21 +8,36 @@ use std::sync::Arc;
 
 use procession_model::{Brief, Description, End, FieldError, HostFacts, HostSample, Loss, Metric, Timestamp};
 
+mod bits;
 mod decode;
 mod encode;
+mod lives;
+mod packed;
 
 pub use crate::limits::SLOTS_MAX;
 pub use decode::decode;
-pub use encode::encode;
+pub use encode::{encode, encode_version_1};
 
 /// The version of the format that [`encode()`] writes.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
+/// The first one, which is read as ever, and written for who reads no other.
+pub const FIRST_VERSION: u8 = 1;
 
 const FLAG_KEY: u8 = 1;
 const FLAG_COMPRESSED: u8 = 1 << 1;
 const FLAG_FACTS: u8 = 1 << 2;
 const FLAG_FIELD_ERRORS: u8 = 1 << 3;
-const FLAGS: u8 = FLAG_KEY | FLAG_COMPRESSED | FLAG_FACTS | FLAG_FIELD_ERRORS;
+const FLAGS_OF_FIRST_VERSION: u8 = FLAG_KEY | FLAG_COMPRESSED | FLAG_FACTS | FLAG_FIELD_ERRORS;
+/// There is a list of losses.
+const FLAG_LOSSES: u8 = 1 << 4;
+/// Changes of some metrics are written as bytes.
+const FLAG_PLAIN_CHANGES: u8 = 1 << 5;
+/// There are brief processes.
+const FLAG_BRIEF: u8 = 1 << 6;
+const FLAGS: u8 = FLAGS_OF_FIRST_VERSION | FLAG_LOSSES | FLAG_PLAIN_CHANGES | FLAG_BRIEF;
+
+/// In the first mask of a kind: its lives say how many processes they stand for.
+const KIND_IS_COUNTED: u8 = 1 << 6;
 
 /// States below this number are written as numbers, the others by name.
 const FIRST_NAMED_STATE: u64 = procession_model::ProcessState::FIRST_OTHER as u64;
