@@ -44,6 +44,7 @@ async fn make(folder: &Path, bytes: u64, processes: u32) -> Result<u64> {
         age_max_ms: never,
         silence_ms: never,
         open_bytes_max: usize::MAX,
+        journal_bytes_max: u64::MAX,
     };
     let store = Arc::new(SqliteStore::open(&options)?);
     let names = (0..HOSTS).map(|host| format!("host-{host}")).collect();

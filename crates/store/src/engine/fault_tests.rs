@@ -1,5 +1,6 @@
 //! Every call that the engine makes to its database fails, one after the other: once, for ever, before the work and after it.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -46,8 +47,11 @@ impl Segments for Faulty {
     fn append_journal(&self, bytes: &[u8]) -> Result<u64, StoreError> {
         self.call(|| self.inner.append_journal(bytes))
     }
-    fn each_journal_row(&self, see: &mut dyn FnMut(JournalRow)) -> Result<(), StoreError> {
-        self.inner.each_journal_row(see)
+    fn journal_rows(&self) -> Result<Vec<u64>, StoreError> {
+        self.inner.journal_rows()
+    }
+    fn each_journal_row(&self, rows: RangeInclusive<u64>, see: &mut dyn FnMut(JournalRow)) -> Result<(), StoreError> {
+        self.inner.each_journal_row(rows, see)
     }
     fn marks(&self) -> Result<Vec<HostMark>, StoreError> {
         self.inner.marks()

@@ -249,7 +249,7 @@ impl<S: Segments> Batch<'_, S> {
             0
         } else {
             let row = self.engine.segments.append_journal(self.row.bytes())?;
-            self.engine.rows().add(row, self.frames);
+            self.engine.rows().add(row, self.frames, self.row.bytes().len() as u64);
             row
         };
         for work in self.hosts.into_values() {

@@ -9,6 +9,7 @@ mod fault_tests;
 mod histogram;
 mod ingest;
 mod journal;
+mod journal_mend;
 mod journal_rows;
 mod level;
 mod losses;
@@ -73,6 +74,8 @@ pub(crate) struct Engine<S> {
     sealing: Mutex<()>,
     rollups_due: Mutex<rollups_due::RollupsDue>,
     open_bytes: Bytes,
+    /// Told whenever something left the open runs.
+    room: tokio::sync::Notify,
     /// Whether some run is far longer than it should be.
     has_long_run: AtomicBool,
     damages: Mutex<Vec<String>>,
@@ -94,6 +97,7 @@ impl<S: Segments> Engine<S> {
             sealing: Mutex::default(),
             rollups_due: Mutex::default(),
             open_bytes: Bytes(AtomicUsize::new(replayed.open_bytes)),
+            room: tokio::sync::Notify::new(),
             has_long_run: AtomicBool::new(false),
             damages: Mutex::default(),
             caches: blocks::Caches::default(),

@@ -131,6 +131,12 @@ impl OpenHost {
         self.frames.last().map_or(self.mark.sealed, |frame| frame.sequence)
     }
 
+    /// The row of the journal that has the oldest open frame.
+    pub(super) fn oldest_row(&self) -> Option<u64> {
+        let first = |frames: &[OpenFrame]| frames.first().map(|frame| frame.row);
+        first(&self.frames).into_iter().chain(first(&self.late)).min()
+    }
+
     /// The time of the newest frame, where that is known without waking the host.
     pub(super) fn newest_time(&self) -> Option<Timestamp> {
         let open = self.frames.last().map(|frame| frame.time);

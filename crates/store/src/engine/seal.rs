@@ -33,6 +33,8 @@ pub struct SealPolicy {
     pub silence_ms: i64,
     /// When all open runs together have more bytes, the longest are sealed until half of it is left.
     pub open_bytes_max: usize,
+    /// When the journal has more bytes, those that hold its oldest rows are sealed until half of it is left: a start reads it.
+    pub journal_bytes_max: u64,
 }
 
 impl Default for SealPolicy {
@@ -44,6 +46,7 @@ impl Default for SealPolicy {
             age_max_ms: 3_600_000,
             silence_ms: 600_000,
             open_bytes_max: 192 << 20,
+            journal_bytes_max: 512 << 20,
         }
     }
 }
@@ -88,6 +91,7 @@ impl<S: Segments> Engine<S> {
             let numbers: Vec<HostNumber> = due.iter().map(|due| due.mark.host).collect();
             let effort = if self.is_flooded() { Effort::Fast } else { Effort::for_hosts(hosts.len()) };
             self.seal_together(due, effort)?;
+            self.room.notify_waiters();
             self.rollups_due().add(&numbers);
             self.roll_up(hurry);
         }
@@ -112,20 +116,35 @@ impl<S: Segments> Engine<S> {
     }
 
     fn is_crowded(&self) -> bool {
-        self.open_bytes.get() > self.policy.open_bytes_max
+        self.is_over(1)
     }
 
     /// Whether nothing more can be taken before something is sealed.
     pub(super) fn is_flooded(&self) -> bool {
-        self.open_bytes.get() > self.policy.open_bytes_max.saturating_mul(2)
+        self.is_over(2)
+    }
+
+    fn is_over(&self, times: u8) -> bool {
+        let policy = &self.policy;
+        self.open_bytes.get() > policy.open_bytes_max.saturating_mul(times.into())
+            || self.rows().bytes() > policy.journal_bytes_max.saturating_mul(times.into())
+    }
+
+    /// Hosts whose oldest frame is in an earlier row of the journal keep too much of it.
+    fn first_row_to_stay(&self) -> u64 {
+        let rows = self.rows();
+        let max = self.policy.journal_bytes_max;
+        if rows.bytes() > max { rows.first_within(max / 2) } else { 0 }
     }
 
     fn due_hosts(&self, which: Which) -> Vec<Arc<HostCell>> {
         let mut due = Vec::new();
         let mut rest = Vec::new();
+        let first_to_stay = self.first_row_to_stay();
         for (_, cell) in self.hosts.all() {
             let mut host = cell.lock();
-            let (is_due, bytes) = (self.is_due(&mut host, which), open_bytes(&host));
+            let holds_journal = host.oldest_row().is_some_and(|row| row < first_to_stay);
+            let (is_due, bytes) = (self.is_due(&mut host, which) || holds_journal, open_bytes(&host));
             drop(host);
             if is_due {
                 due.push(cell);
@@ -133,7 +152,7 @@ impl<S: Segments> Engine<S> {
                 rest.push((bytes, cell));
             }
         }
-        if self.is_crowded() {
+        if self.open_bytes.get() > self.policy.open_bytes_max {
             rest.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
             let mut left = self.open_bytes.get();
             for (bytes, cell) in rest {

@@ -3,6 +3,8 @@
 //! Everything that knows frames is above this line, so SQLite, PostgreSQL and MySQL can hold the same rows with the same
 //! SQL. Calls block: the engine works on threads for blocking work; an async driver blocks on its own handle there.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
 use procession_model::Timestamp;
 
@@ -148,8 +150,10 @@ pub(crate) struct LevelTotals {
 pub(crate) trait Segments: Send + Sync + 'static {
     /// Adds a row to the journal; durable when this returns.
     fn append_journal(&self, bytes: &[u8]) -> Result<u64, StoreError>;
-    /// Shows every row of the journal in the order of their numbers.
-    fn each_journal_row(&self, see: &mut dyn FnMut(JournalRow)) -> Result<(), StoreError>;
+    /// The numbers of all rows of the journal, ascending.
+    fn journal_rows(&self) -> Result<Vec<u64>, StoreError>;
+    /// Shows every row of the journal with one of these numbers, in their order.
+    fn each_journal_row(&self, rows: RangeInclusive<u64>, see: &mut dyn FnMut(JournalRow)) -> Result<(), StoreError>;
     /// All marks.
     fn marks(&self) -> Result<Vec<HostMark>, StoreError>;
     /// Does all of it in one transaction. Returns the numbers of the new blocks.

@@ -1,7 +1,7 @@
 //! The history as the rest of the project sees it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use procession_codec::Frame;
@@ -24,6 +24,8 @@ pub struct SegmentStore<S> {
     order: Arc<Mutex<()>>,
     /// Whether a sealing that nobody asked for runs.
     relieving: Arc<AtomicBool>,
+    /// Why the last such sealing failed, for the next batch that has to wait for one.
+    not_relieved: Arc<std::sync::Mutex<Option<StoreError>>>,
 }
 
 impl<S> SegmentStore<S> {
@@ -42,7 +44,12 @@ impl<S> SegmentStore<S> {
 #[expect(private_bounds, reason = "only databases of this crate hold a history")]
 impl<S: Segments> SegmentStore<S> {
     pub(crate) fn new(engine: Engine<S>) -> Self {
-        Self { engine: Arc::new(engine), order: Arc::default(), relieving: Arc::default() }
+        Self {
+            engine: Arc::new(engine),
+            order: Arc::default(),
+            relieving: Arc::default(),
+            not_relieved: Arc::default(),
+        }
     }
 
     pub(crate) async fn query<T: Send + 'static>(
@@ -59,12 +66,36 @@ impl<S: Segments> SegmentStore<S> {
             return;
         }
         let (engine, relieving) = (Arc::clone(&self.engine), Arc::clone(&self.relieving));
+        let not_relieved = Arc::clone(&self.not_relieved);
+        *not_relieved.lock().unwrap_or_else(PoisonError::into_inner) = None;
         drop(tokio::spawn(async move {
-            if let Err(error) = in_background(move || engine.seal(Which::Long)).await {
+            let sealing = Arc::clone(&engine);
+            let result = in_background(move || sealing.seal(Which::Long)).await;
+            if let Err(error) = &result {
                 tracing::error!(%error, "sealing failed; it is tried again");
             }
+            *not_relieved.lock().unwrap_or_else(PoisonError::into_inner) = result.err();
             relieving.store(false, Ordering::Release);
+            engine.room.notify_waiters();
         }));
+    }
+
+    /// Waits until something can be taken again: nothing is sealed on the way of those who append. What cannot be sealed
+    /// because it is damaged does not keep others out.
+    async fn wait_for_room(&self) -> Result<(), StoreError> {
+        let mut waited_for_all = false;
+        while self.engine.is_flooded() && !waited_for_all {
+            let told = self.engine.room.notified();
+            tokio::pin!(told);
+            told.as_mut().enable();
+            self.relieve();
+            told.await;
+            if let Some(error) = self.not_relieved.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return Err(error);
+            }
+            waited_for_all = !self.relieving.load(Ordering::Acquire);
+        }
+        Ok(())
     }
 }
 
@@ -72,12 +103,10 @@ impl<S: Segments> SegmentStore<S> {
 impl<S: Segments> History for SegmentStore<S> {
     async fn append(&self, batch: Vec<Append>) -> Result<Applied, StoreError> {
         let in_order = Arc::clone(&self.order).lock_owned().await;
+        self.wait_for_room().await?;
         let applied = self
             .query(move |engine| {
                 let _in_order = in_order;
-                if engine.is_flooded() {
-                    engine.seal(Which::Long)?;
-                }
                 engine.append(batch)
             })
             .await;

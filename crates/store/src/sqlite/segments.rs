@@ -1,5 +1,6 @@
 //! The history's rows in SQLite.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,10 +38,17 @@ impl Segments for SqliteSegments {
         })
     }
 
-    fn each_journal_row(&self, see: &mut dyn FnMut(JournalRow)) -> Result<(), StoreError> {
+    fn journal_rows(&self) -> Result<Vec<u64>, StoreError> {
+        let sql = "SELECT id FROM journal ORDER BY id";
+        self.database.read(|transaction| collect(transaction, sql, [], |row| unsigned(row, 0)))
+    }
+
+    fn each_journal_row(&self, rows: RangeInclusive<u64>, see: &mut dyn FnMut(JournalRow)) -> Result<(), StoreError> {
+        let (first, last) = (signed(*rows.start())?, signed(*rows.end())?);
         self.database.read(|transaction| {
-            let mut select = transaction.prepare("SELECT id, bytes FROM journal ORDER BY id").map_err(failed)?;
-            let mut rows = select.query([]).map_err(failed)?;
+            let sql = "SELECT id, bytes FROM journal WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+            let mut select = transaction.prepare(sql).map_err(failed)?;
+            let mut rows = select.query([first, last]).map_err(failed)?;
             while let Some(row) = rows.next().map_err(failed)? {
                 let id = unsigned(row, 0)?;
                 see(JournalRow { id, bytes: blob(row, 1)? });
