@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use procession_model::Timestamp;
+use procession_model::{HostFacts, Timestamp};
 use procession_probe::ProbeError;
 use procession_protocol::{
     AgentHealth, AgentMessage, AgentSettings, Hello, Link, Refusal, RefusalReason, ServerMessage, VERSION, Welcome,
@@ -235,7 +235,7 @@ impl Agent {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             hostname: hostname.clone(),
             agent_id: self.installation.agent_id(),
-            boot_id: facts.boot_id.as_deref().unwrap_or_default().to_owned(),
+            boot_id: boot_of(&facts),
             stream,
             first_sequence,
             time_ms: now_ms(),
@@ -453,6 +453,15 @@ fn ticks(first: Instant, period: Duration) -> Interval {
     let mut ticks = interval_at(first, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks
+}
+
+/// What tells this boot from others. Windows only counts its boots, and clones of one image count alike, so the time is added.
+fn boot_of(facts: &HostFacts) -> String {
+    let boot_id = facts.boot_id.as_deref().unwrap_or_default();
+    match facts.boot_time.filter(|_| cfg!(windows)) {
+        Some(time) => format!("{boot_id}@{}", time.as_ms() / 1_000),
+        None => boot_id.to_owned(),
+    }
 }
 
 fn now_ms() -> i64 {
