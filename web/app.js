@@ -1,5 +1,5 @@
 // The entry: decides which view the address asks for and loads it.
-import { html, render, signal, effect, dialog, notice, Header } from './page.js';
+import { html, render, signal, effect, dialog, kiosk, notice, Header } from './page.js';
 import { address, startRouter } from './router.js';
 import { checkSession, session } from './api.js';
 
@@ -55,9 +55,17 @@ effect(() => {
   if (dialog.value && !Dialogs.peek()) void import('./dialogs.js').then((module) => (Dialogs.value = module.default));
 });
 
+/** A kiosk that goes from host to host. @type {import('./vendor/signals.js').Signal<any>} */
+const Rotation = signal(null);
+effect(() => {
+  if (address.value.params.get('rotate') && kiosk.value && !Rotation.peek()) void import('./kiosk.js').then((module) => (Rotation.value = module.default));
+});
+
 function App() {
   const { View } = shown.value;
+  const rotates = Rotation.value && kiosk.value && address.value.params.has('rotate');
   return html`<div class="app">${View ? html`<${View} />` : null}
+    ${rotates ? html`<${Rotation.value} />` : null}
     ${Dialogs.value && dialog.value ? html`<${Dialogs.value} />` : null}
     <div class="notice" role="status" aria-live="polite">${notice.value}</div></div>`;
 }

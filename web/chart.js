@@ -21,7 +21,7 @@ await new Promise((done) => {
  * @property {string} [sync] charts of one name share the crosshair
  * @property {(ms: number) => void} [onPick]
  * @property {(from: number, until: number, shifted: boolean) => void} [onZoom]
- * @property {(index: number | null) => void} [onHover]
+ * @property {(index: number | null, ms: number) => void} [onHover] the sample under the crosshair, and the moment
  * @property {() => boolean} [utc]
  * @property {() => [number, number][]} [losses] when samples or parts of them are known to be lost
  * @property {boolean} [axis]
@@ -137,7 +137,7 @@ export class Chart {
         drawClear: [(u) => this.drawGaps(u)],
         draw: [(u) => this.drawMoment(u)],
         setSelect: [(u) => this.selected(u)],
-        setCursor: [(u) => this.options.onHover?.(u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null)],
+        setCursor: [(u) => this.hovered(u)],
       },
     };
   }
@@ -170,6 +170,12 @@ export class Chart {
       if (width > 0 || (from >= u.posToVal(0, 'x') && left < bbox.left + bbox.width)) ctx.fillRect(left, bbox.top, Math.max(2 * devicePixelRatio, width), 3 * devicePixelRatio);
     }
     ctx.restore();
+  }
+
+  /** @param {uPlot} u */
+  hovered(u) {
+    const left = u.cursor.left ?? -1;
+    this.options.onHover?.(left >= 0 ? (u.cursor.idx ?? null) : null, left >= 0 ? u.posToVal(left, 'x') : NaN);
   }
 
   /** @param {uPlot} u */

@@ -4,7 +4,7 @@ import { ageShort, bytesShort, percent, visible } from './format.js';
 /** @typedef {import('./tree.js').Tree} Tree */
 /** @typedef {import('./grid.js').Column} Column */
 /** @typedef {import('./grid.js').CellState} CellState */
-/** @typedef {{ highlights: string[] }} Look */
+/** @typedef {{ highlights: string[], folded: Column[] }} Look what is searched for, and the columns below the name on a phone */
 
 const SVG = 'http://www.w3.org/2000/svg';
 const INDENT_PX = 16;
@@ -17,8 +17,11 @@ const INDENT_LESS = 10;
 const INDENT_DEEP_PX = 0.5;
 
 export const DEFAULT_COLUMNS = ['name', 'pid', 'user', 'cpu', 'sum_cpu', 'memory', 'sum_memory', 'threads', 'io', 'age', 'command_line'];
-/** Columns of the phone's card. */
-export const NARROW_COLUMNS = ['name', 'cpu', 'memory'];
+/** Columns of the phone's card: so many have room beside each other, the rest stand below the name. */
+export const NARROW_COLUMNS = ['name', 'cpu', 'memory', 'pid', 'user'];
+export const NARROW_SHOWN = 3;
+/** What says by itself what it is, without a label. */
+const PLAIN_ON_CARD = new Set(['pid', 'user', 'state', 'command_line', 'cgroup', 'executable']);
 
 /** @param {number} depth @param {boolean} narrow */
 const indent = (depth, narrow) => 8 + Math.min(depth, INDENT_FULL) * (narrow ? INDENT_NARROW_PX : INDENT_PX) + (narrow ? 0 : Math.max(0, Math.min(depth - INDENT_FULL, INDENT_LESS)) * INDENT_LESS_PX) + Math.max(0, depth - INDENT_FULL) * INDENT_DEEP_PX;
@@ -71,6 +74,9 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** What stands below the name. @param {Column[]} columns @param {number} index */
+const cardText = (columns, index) => columns.map((column) => (PLAIN_ON_CARD.has(column.id) ? column.text(index) : `${column.label} ${column.text(index)}`)).filter(Boolean).join(' \u00b7 ');
+
 /** @param {Tree} tree @param {Look} look @param {boolean} narrow @returns {Column} */
 function nameColumn(tree, look, narrow) {
   const s = tree.snapshot;
@@ -94,7 +100,7 @@ function nameColumn(tree, look, narrow) {
       const group = s.alive[row] === 3;
       const hidden = group ? (tree.sumCount[row] ?? 0) : fold === 'folded' ? (tree.sumCount[row] ?? 1) - 1 : 0;
       setText(state['count'], hidden > 0 ? `${group ? '×' : '+'}${hidden}` : '');
-      if (narrow) setText(state['sub'], group ? '' : `${s.pid[row]} \u00b7 ${visible(s.text.user[row], 40)}`);
+      if (narrow) setText(state['sub'], group ? '' : cardText(look.folded, index));
     },
   };
 }
@@ -111,20 +117,6 @@ function buildHeat(state) {
   state['value'] = span('value');
   state['value'].append(state.text);
   state.cell.append(svg, state['value']);
-}
-
-/** @param {number[]} values hundredths of a percent */
-function sparkPath(values) {
-  if (values.length < 2) return '';
-  const most = Math.max(1000, ...values.filter((value) => !Number.isNaN(value)));
-  const step = 58 / 19;
-  const first = 20 - values.length;
-  let path = '';
-  values.forEach((value, i) => {
-    if (Number.isNaN(value)) return;
-    path += `${path ? 'L' : 'M'}${((first + i) * step).toFixed(1)} ${(15 - (value / most) * 13).toFixed(1)}`;
-  });
-  return path;
 }
 
 /** Heat in ten steps of one core, finer where most processes are. @param {number} hundredths */
@@ -145,10 +137,11 @@ function cpuColumn(tree, narrow) {
         state.cell.dataset['heat'] = String(heat);
       }
       if (narrow) return;
-      const stamp = `${s.id[row]} ${s.timeMs}`;
-      if (state['stamp'] === stamp) return;
-      state['stamp'] = stamp;
-      const path = s.alive[row] !== 2 ? sparkPath(s.sparkOf(row)) : '';
+      const { sparks } = s;
+      if (!sparks || (state['stamp'] === sparks.stamp && state['of'] === s.id[row])) return;
+      state['stamp'] = sparks.stamp;
+      state['of'] = s.id[row];
+      const path = s.alive[row] === 2 ? '' : sparks.path(row, s.alive[row] === 3 ? tree.children[row] : undefined);
       if (state['drawn'] !== path) {
         state['drawn'] = path;
         state['path'].setAttribute('d', path);

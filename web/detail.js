@@ -182,7 +182,7 @@ function LifeChart({ data, name, model }) {
   useEffect(() => {
     if (!host.current) return undefined;
     const made = new Chart({
-      host: host.current, colour: name, range: () => range.current, axis: false, sync: 'life', top: () => (name === 'cpu' ? 1000 : 0),
+      host: host.current, colour: name, range: () => range.current, axis: false, sync: 'host', top: () => (name === 'cpu' ? 1000 : 0),
       onPick: (ms) => model.goTo(ms), onZoom: (from, until, asks) => model.zoom(from, until, asks), at: () => (address.peek().params.get('at') ? model.snapshot.timeMs : NaN),
     });
     chart.current = made;

@@ -1,6 +1,7 @@
 // What happened between the last two samples: began, ended, lived in between; gaps; fields that could not be read.
 import { html } from './page.js';
 import { clock, duration, moment, visible } from './format.js';
+import { LossTable } from './losses.js';
 
 const LIST_MAX = 500;
 
@@ -15,7 +16,7 @@ export default function Brief({ current }) {
   const ended = s.lingering.slice(0, LIST_MAX).map((row) => ({ pid: s.pid[row], name: s.text.name[row], user: s.text.user[row], command_line: s.text.command_line[row], ...s.end[row], ended_at_ms: s.endedMs[row] }));
   return html`<p class="quiet">Up to ${moment(s.timeMs)}.</p>
     ${list(`Lived between two samples (${s.brief.length})`, s.brief.slice(0, LIST_MAX), true)}${list(`Ended lately (${ended.length})`, ended, true)}${list(`Began (${began.length})`, began, false)}
-    ${s.losses.length ? html`<h3>Gaps</h3><ul>${s.losses.map((loss) => html`<li>${visible(loss.kind, 40)}: ${loss.count} lost, ${moment(loss.from_ms)} to ${moment(loss.until_ms)}</li>`)}</ul>` : null}
+    ${s.losses.length ? html`<h3>Lost before this sample</h3><${LossTable} losses=${s.losses} />` : null}
     ${s.fieldErrors.length ? html`<h3>Not readable by the agent</h3><ul>${s.fieldErrors.map((error) => html`<li>${visible(error.field, 60)}: ${visible(error.reason, 200)} (${error.processes} processes)</li>`)}</ul>` : null}`;
 }
 

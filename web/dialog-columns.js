@@ -1,7 +1,7 @@
 // Which columns are shown, in which order and how wide, what the rows are sorted by, and named sets of columns.
-import { html, Icon, density, remember, remembered, switchDensity, useState } from './page.js';
+import { html, Icon, density, narrow, remember, remembered, switchDensity, useState } from './page.js';
 import { setParameters } from './router.js';
-import { DEFAULT_COLUMNS, processColumns } from './columns.js';
+import { DEFAULT_COLUMNS, NARROW_COLUMNS, NARROW_SHOWN, processColumns } from './columns.js';
 import { chosenColumns, sortBy } from './host.js';
 import { chosenWidths, keepWidths } from './arrange.js';
 import { WIDTH_LEAST_PX } from './grid.js';
@@ -31,9 +31,10 @@ function ownSets() {
 /** @param {string[]} columns */
 export function choose(columns) {
   const text = columns.join(',');
-  const usual = text === DEFAULT_COLUMNS.join(',');
-  remember('columns', usual ? '' : text);
-  setParameters({ cols: usual ? null : text });
+  const small = narrow.peek();
+  const usual = text === (small ? NARROW_COLUMNS : DEFAULT_COLUMNS).join(',');
+  remember(small ? 'card' : 'columns', usual ? '' : text);
+  setParameters({ [small ? 'card' : 'cols']: usual ? null : text });
 }
 
 /** @param {{ chosen: string[] }} props */
@@ -60,7 +61,7 @@ function Sets({ chosen }) {
 /** @param {{ current: { model: import('./host-model.js').HostModel } | null }} props */
 export default function Columns({ current }) {
   if (!current) return html`<p>Open a host first.</p>`;
-  const all = Object.values(processColumns(current.model.tree, { highlights: [] }, false));
+  const all = Object.values(processColumns(current.model.tree, { highlights: [], folded: [] }, false));
   const chosen = chosenColumns();
   const widths = chosenWidths();
   const rest = all.filter((column) => !chosen.includes(column.id));
@@ -76,12 +77,12 @@ export default function Columns({ current }) {
     const { [column.id]: _, ...others } = widths;
     keepWidths(Number(text) >= WIDTH_LEAST_PX ? { ...others, [column.id]: Number(text) } : others);
   };
-  return html`<${Sets} chosen=${chosen} />
-    <table><thead><tr><th>Shown</th><th>Order</th><th>Width</th><th>Sort</th></tr></thead><tbody>${ordered.map((column) => {
+  return html`${narrow.value ? html`<p class="quiet">The first ${NARROW_SHOWN} stand beside each other, the others below the name. <button type="button" class="plain" onClick=${() => choose(NARROW_COLUMNS)}>Usual</button></p>` : html`<${Sets} chosen=${chosen} />`}
+    <table><thead><tr><th>Shown</th><th>Order</th><th class="wide">Width</th><th>Sort</th></tr></thead><tbody>${ordered.map((column) => {
       const on = chosen.includes(column.id);
       return html`<tr key=${column.id}><td><label><input type="checkbox" checked=${on} disabled=${column.id === 'name'} onChange=${() => choose(on ? chosen.filter((id) => id !== column.id) : [...chosen, column.id])} /> ${column.label}</label> <span class="quiet">${column.title ?? ''}</span></td>
-        <td>${on && column.id !== 'name' ? html`<button type="button" class="plain" aria-label=${`${column.label} further left`} onClick=${() => move(column.id, -1)}>←</button> <button type="button" class="plain" aria-label=${`${column.label} further right`} onClick=${() => move(column.id, 1)}>→</button>` : null}</td>
-        <td>${on ? html`<input class="field width" type="number" min=${WIDTH_LEAST_PX} max="2000" step="10" aria-label=${`Width of ${column.label} in pixels`} placeholder=${column.width} value=${widths[column.id] ?? ''} onChange=${(/** @type {any} */ event) => width(column, event.target.value)} />` : null}</td>
+        <td>${on && column.id !== 'name' ? html`<button type="button" class="plain" aria-label=${`${column.label} earlier`} onClick=${() => move(column.id, -1)}>←</button> <button type="button" class="plain" aria-label=${`${column.label} later`} onClick=${() => move(column.id, 1)}>→</button>` : null}</td>
+        <td class="wide">${on ? html`<input class="field width" type="number" min=${WIDTH_LEAST_PX} max="2000" step="10" aria-label=${`Width of ${column.label} in pixels`} placeholder=${column.width} value=${widths[column.id] ?? ''} onChange=${(/** @type {any} */ event) => width(column, event.target.value)} />` : null}</td>
         <td>${column.unsortable ? null : html`<button type="button" class="plain" onClick=${() => sortBy(column.id)}>sort</button>`}</td></tr>`;
     })}</tbody></table>`;
 }

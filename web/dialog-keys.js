@@ -9,7 +9,7 @@ export const KEYS = [
   ['Sort', [['P  M  T  N', 'CPU, memory, age, pid'], ['I', 'the other way round'], ['C  F6', 'columns, their order and sorting; or drag their heads and edges']]],
   ['Time', [[',  .', 'one sample back, one on'], ['Z  (Space on the time line)', 'pause'], ['L', 'return to live'], ['Backspace', 'undo the zoom'], ['g', 'who did this? (Shift while dragging on a chart)']]],
   ['Share', [['c', 'copy the cell or the command line'], ['y', 'copy a link to this view'], ['e', 'export: CSV, JSON, curl']]],
-  ['Look', [['D', 'row height'], ['K', 'kiosk: for a screen on the wall']]],
+  ['Look', [['D', 'row height'], ['K', 'kiosk: for a screen on the wall'], ['R', 'kiosk that goes from host to host; Space holds it']]],
 ];
 
 export default function Keys() {

@@ -2,6 +2,7 @@
 import { html, focusOnce, dialog, useEffect, useState, switchDensity, switchKiosk, switchTheme, switchZone, copy } from './page.js';
 import { currentLink, go, link } from './router.js';
 import { getJson } from './api.js';
+import { rotateKiosk } from './kiosk.js';
 import { visible } from './format.js';
 import { sortBy } from './host.js';
 import { ALL_LEVELS, GROUPS, arrange, foldTo } from './arrange.js';
@@ -19,12 +20,13 @@ function commands(model) {
   const always = [
     { name: 'All hosts', run: () => go('/') }, { name: 'Hosts side by side', run: () => go('/?view=charts') }, { name: 'Add a host', run: () => go('/keys') },
     { name: 'Compare two moments or two hosts', run: () => go(link('/compare', [['name', hostname]])) },
-    { name: 'Light or dark', run: switchTheme }, { name: 'Row height: usual, dense, roomy', key: 'D', run: switchDensity }, { name: 'Kiosk: for a screen on the wall', key: 'K', run: switchKiosk }, { name: 'UTC or local time', run: switchZone }, { name: 'Copy a link to this view', key: 'y', run: () => void copy(currentLink(), 'a link to this view') }, { name: 'Keys', key: '?', run: open('keys') },
+    { name: 'Light or dark', run: switchTheme }, { name: 'Row height: usual, dense, roomy', key: 'D', run: switchDensity }, { name: 'Kiosk: for a screen on the wall', key: 'K', run: switchKiosk }, { name: 'Kiosk through all hosts', key: 'R', run: rotateKiosk }, { name: 'UTC or local time', run: switchZone }, { name: 'Copy a link to this view', key: 'y', run: () => void copy(currentLink(), 'a link to this view') }, { name: 'Keys', key: '?', run: open('keys') },
   ];
   if (!model) return always;
   return [
+    { name: 'More: rows, range, time, questions', run: open('menu') },
     { name: 'Return to live', key: 'L', run: () => model.goLive() }, { name: 'Pause', key: 'Z', run: () => model.pause() }, { name: 'One sample back', key: ',', run: () => void model.step(-1) }, { name: 'One sample on', key: '.', run: () => void model.step(1) },
-    { name: 'Go to a moment', run: open('moment') }, { name: 'Who did this? (ranking of the range)', key: 'g', run: open('who') }, { name: 'Export (CSV, JSON, curl)', run: open('export') }, { name: 'Columns', key: 'C', run: open('columns') },
+    { name: 'Go to a moment', run: open('moment') }, { name: 'Who did this? (ranking of the range)', key: 'g', run: open('who') }, { name: 'What is lost in this range', run: open('losses') }, { name: 'Export (CSV, JSON, curl)', run: open('export') }, { name: 'Columns', key: 'C', run: open('columns') },
     { name: 'Began, ended and lived between two samples', run: open('brief') }, { name: 'Table behind the charts', run: () => model.showTable() },
     { name: 'Compare with an hour before', run: () => go(link('/compare', [['name', hostname], ['from', String(model.snapshot.timeMs - 3_600_000)], ['to', String(model.snapshot.timeMs)]])) },
     ...GROUPS.map(([value, label]) => ({ name: `Rows: ${label.toLowerCase()}`, key: value === 'list' ? 't' : '', run: () => arrange(value) })),

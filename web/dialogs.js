@@ -9,6 +9,8 @@ const DIALOGS = {
   table: { title: 'The values behind the charts', load: () => import('./dialog-table.js') },
   columns: { title: 'Columns', load: () => import('./dialog-columns.js') },
   export: { title: 'Export what is shown', load: () => import('./dialog-export.js') },
+  losses: { title: 'What is lost', load: () => import('./dialog-losses.js') },
+  menu: { title: 'More', load: () => import('./dialog-menu.js') },
   moment: { title: 'Go to a moment', load: () => import('./dialog-moment.js') },
   who: { title: 'Who did this?', load: () => import('./dialog-who.js') },
 };

@@ -97,7 +97,7 @@ function fleetColumns(fleet) {
   };
   const name = {
     id: 'hostname', label: 'Host', width: narrow.value ? 140 : 190, grow: 2, className: 'host-name',
-    text: (/** @type {number} */ index) => visible(host(index).hostname, 200),
+    text: (/** @type {number} */ index) => `${visible(host(index).hostname, 200)}${host(index)['clone_of'] ? ` (clone of ${visible(host(index)['clone_of'], 100)})` : ''}`,
   };
   const status = {
     id: 'status', label: 'Status', width: 84, className: 'status', text: (/** @type {number} */ index) => STATUS_WORDS[/** @type {'live'} */ (host(index).status)] ?? visible(host(index).status, 20),
@@ -200,6 +200,7 @@ function HostGrid({ fleet, grid }) {
         else if (event.key === 'e') dialog.value = 'export';
         else if (event.key === 'D') switchDensity();
         else if (event.key === 'K') switchKiosk();
+        else if (event.key === 'R') void import('./kiosk.js').then((module) => module.rotateKiosk());
         else return false;
         return true;
       },

@@ -3,6 +3,7 @@
 import { html, now, zone, dialog, useText } from './page.js';
 import { address } from './router.js';
 import { bytes, duration, moment, percent, plural, visible } from './format.js';
+import { lossesText } from './losses.js';
 
 /** @typedef {import('./host-model.js').HostModel} HostModel */
 
@@ -63,7 +64,5 @@ function agentCost({ host }) {
 
 /** @param {HostModel} model */
 function lossText({ snapshot: s }) {
-  if (!s.losses.length) return '';
-  const count = s.losses.reduce((sum, loss) => sum + (loss.count || 1), 0);
-  return `gap: ${count} lost (${visible(s.losses[0]?.kind, 30)})`;
+  return s.losses.length ? `gap: ${lossesText(s.losses)}` : '';
 }

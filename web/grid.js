@@ -48,7 +48,7 @@ const MOVES = new Set(['ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowLeft', 'PageD
  * @property {(index: number, open: boolean) => void} [onFold]
  * @property {(event: KeyboardEvent) => boolean} [onKey] true when it was handled
  */
-/** @typedef {{ element: HTMLElement, key: string, index: number, cells: CellState[], className: string, top: number, aria: string }} Row */
+/** @typedef {{ element: HTMLElement, key: string, index: number, cells: CellState[], className: string, top: number, said: { index: number, position: number, size: number, depth: number, fold: string, chosen: boolean } }} Row */
 
 /** Does something once there is time for it; not every browser tells when. @param {() => void} work */
 export function whenIdle(work) {
@@ -241,10 +241,9 @@ export class Grid {
   }
 
   render() {
-    const { scroller, canvas, source, rowHeight } = this;
+    const { scroller, source, rowHeight } = this;
     const count = source.count();
-    const total = `${count * rowHeight}px`;
-    if (canvas.style.height !== total) canvas.style.height = total;
+    this.fitCanvas(count);
     if (this.rowCount !== count) {
       this.rowCount = count;
       scroller.setAttribute('aria-rowcount', String(count + 1));
@@ -260,6 +259,12 @@ export class Grid {
     this.release(wanted);
     for (const [key, index] of wanted) this.fill(this.rows.get(key) ?? this.claim(key), index);
     this.showTabStop();
+  }
+
+  /** @param {number} count */
+  fitCanvas(count) {
+    const total = `${count * this.rowHeight}px`;
+    if (this.canvas.style.height !== total) this.canvas.style.height = total;
   }
 
   /** Rows that are out of sight go to the pool. @param {Map<string, number>} wanted */
@@ -300,7 +305,7 @@ export class Grid {
       return state;
     });
     this.canvas.append(element);
-    return { element, key: '', index: -1, cells, className: '', top: -1, aria: '' };
+    return { element, key: '', index: -1, cells, className: '', top: -1, said: { index: -1, position: 0, size: 0, depth: 0, fold: '', chosen: false } };
   }
 
   /** @param {Row} row @param {number} index */
@@ -337,9 +342,9 @@ export class Grid {
     const [position, size] = source.place?.(index) ?? [0, 0];
     const depth = source.depth?.(index) ?? 0;
     const chosen = row.key === this.selected;
-    const aria = `${index} ${fold} ${position} ${size} ${depth} ${chosen}`;
-    if (row.aria === aria) return;
-    row.aria = aria;
+    const said = row.said;
+    if (said.index === index && said.position === position && said.size === size && said.depth === depth && said.fold === fold && said.chosen === chosen) return;
+    row.said = { index, position, size, depth, fold, chosen };
     const set = (/** @type {string} */ name, /** @type {string} */ value) => row.element.setAttribute(name, value);
     set('aria-rowindex', String(index + 2));
     set('aria-selected', String(chosen));
@@ -406,6 +411,8 @@ export class Grid {
   /** @param {number} index */
   scrollTo(index) {
     const { scroller, rowHeight } = this;
+    // Nobody scrolls further than there is room for rows.
+    this.fitCanvas(this.source.count());
     const top = index * rowHeight;
     const room = this.height - HEADER_PX;
     if (top < scroller.scrollTop) scroller.scrollTop = top;

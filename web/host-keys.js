@@ -1,5 +1,6 @@
 // The less common keys of the host view, loaded when one is first pressed.
 import { dialog, tell, copy, switchDensity, switchKiosk } from './page.js';
+import { rotateKiosk } from './kiosk.js';
 import { ALL_LEVELS, GROUPS, anyFolded, arrange, arrangement, foldTo } from './arrange.js';
 import { currentLink, address, setParameters } from './router.js';
 import { foldRow, sortBy } from './host.js';
@@ -99,6 +100,7 @@ export default function hostKey(key, model, grid) {
     }
     case 'D': switchDensity(); break;
     case 'K': switchKiosk(); break;
+    case 'R': rotateKiosk(); break;
     case 'e': dialog.value = 'export'; break;
     case 'Backspace': model.unzoom(); break;
     default:

@@ -8,6 +8,8 @@ import { Tree } from './tree.js';
 import { parseMoment, visible } from './format.js';
 
 const LOSSES_MAX = 200;
+/** So long people rest at a moment before its small lines are asked for. */
+const REST_MS = 150;
 /** After this time without the page being drawn, changes are caught up by a fresh keyframe. */
 const HIDDEN_TOO_LONG_MS = 60_000;
 
@@ -47,10 +49,13 @@ export class HostModel {
     this.unzoom = () => {};
     /** Shows this range on the charts, and asks who did this when `asks`; the time line sets it. @type {(from: number, until: number, asks: boolean) => void} */
     this.zoom = () => {};
+    /** What is known to be lost in the charts' range; the time line sets it. @type {() => import('./losses.js').Loss[]} */
+    this.lossesOfRange = () => this.losses;
     /** Opens the table behind the charts; the time line sets it. @type {() => void} */
     this.showTable = () => {};
     /** @type {(() => void) | undefined} */
     this.stopLive = undefined;
+    this.sparkTimer = 0;
     this.lastDraw = performance.now();
     this.stop = effect(() => this.follow(address.value.params.get('at') ?? '', address.value.params.get('nearest') ?? ''));
   }
@@ -61,6 +66,7 @@ export class HostModel {
     this.stopLive?.();
     this.live?.close();
     this.abort?.abort();
+    clearTimeout(this.sparkTimer);
   }
 
   /** Live without `at`, else that moment. @param {string} at @param {string} nearest */
@@ -122,10 +128,8 @@ export class HostModel {
     if (message.type === 'key') this.show(message);
     else if (message.type === 'delta') {
       if (message.snapshot_id <= this.snapshot.snapshotId) return;
-      performance.mark('update-start');
       if (!this.snapshot.applyDelta(message)) this.resync();
       this.changed();
-      performance.measure('update', 'update-start');
     }
   }
 
@@ -144,6 +148,21 @@ export class HostModel {
       this.loading.value = false;
       this.changed();
     });
+    clearTimeout(this.sparkTimer);
+    this.sparkTimer = window.setTimeout(() => void this.loadSparks().catch(() => {}), REST_MS);
+  }
+
+  /** What the small lines of the rows need from before what is shown. */
+  async loadSparks() {
+    const { snapshot, hostname } = this;
+    const { Sparks, SPARK_POINTS } = await import('./sparks.js');
+    const sparks = (snapshot.sparks ??= new Sparks(snapshot));
+    const at = sparks.oldestMs - 1;
+    const recent = sparks.isFull ? null : await getJson('charts/processes/', { hostname, at, snapshots: SPARK_POINTS - sparks.columns.length });
+    // Another moment may be shown by now.
+    if (this.closed || !recent || sparks.oldestMs - 1 !== at) return;
+    sparks.fill(recent);
+    this.tick.value += 1;
   }
 
   /** What is shown has changed. Rows keep their order while people point at them, unless they asked for another. @param {'samples' | 'wish'} [by] */

@@ -4,7 +4,7 @@ import { address, setParameters } from './router.js';
 import { ageShort, bytes, plural, visible } from './format.js';
 import { HostModel } from './host-model.js';
 import { Grid, whenIdle } from './grid.js';
-import { DEFAULT_COLUMNS, NARROW_COLUMNS, processColumns } from './columns.js';
+import { DEFAULT_COLUMNS, NARROW_COLUMNS, NARROW_SHOWN, processColumns } from './columns.js';
 
 const WIDE_FOR_PANE_PX = 900;
 const STALE_LEAST_MS = 15_000;
@@ -132,7 +132,7 @@ function HostHeader({ model, grid }) {
   return html`<${Header} crumbs=${crumbs} tag=${useText(() => tagText(model), [model])} search=${search} pill=${html`<${Pill} model=${model} />`} />`;
 }
 
-const look = { highlights: /** @type {string[]} */ ([]) };
+const look = { highlights: /** @type {string[]} */ ([]), folded: /** @type {import('./grid.js').Column[]} */ ([]) };
 
 /** @param {HostModel} model @param {string} q @param {() => boolean} stillWanted */
 async function applyFilter(model, q, stillWanted) {
@@ -180,9 +180,16 @@ export function sortBy(column) {
 
 /** @returns {string[]} */
 export function chosenColumns() {
-  if (narrow.value) return NARROW_COLUMNS;
-  const text = parameterNow('cols') || remembered('columns');
-  return text ? text.split(',') : DEFAULT_COLUMNS;
+  const text = narrow.value ? parameterNow('card') || remembered('card') : parameterNow('cols') || remembered('columns');
+  return text ? text.split(',') : narrow.value ? NARROW_COLUMNS : DEFAULT_COLUMNS;
+}
+
+/** The columns of the grid that these ids name; on a phone those that find no room fold into the line below the name. @param {HostModel} model @param {string[]} ids */
+function gridColumns(model, ids) {
+  const all = processColumns(model.tree, look, narrow.peek());
+  const columns = ids.map((id) => all[id]).filter((column) => column !== undefined);
+  look.folded = narrow.peek() ? columns.splice(NARROW_SHOWN) : [];
+  return columns;
 }
 
 /** @param {{ model: HostModel, grid: { current: Grid | null } }} props */
@@ -203,8 +210,7 @@ function ProcessGrid({ model, grid }) {
     };
   }, [model]);
   useEffect(() => {
-    const all = processColumns(model.tree, look, narrow.peek());
-    grid.current?.setColumns(columns.split(',').map((id) => all[id]).filter((column) => column !== undefined));
+    grid.current?.setColumns(gridColumns(model, columns.split(',')));
   }, [columns, narrow.value, model]);
   useEffect(() => {
     Object.assign(model.tree, { sort, descending });
@@ -244,12 +250,11 @@ function follow(model, grid) {
 /** @param {HostModel} model @param {HTMLElement} host */
 function makeGrid(model, host) {
   const { tree, snapshot } = model;
-  const all = processColumns(tree, look, narrow.peek());
   /** @type {Grid} */
   const grid = new Grid({
     host,
     label: `Processes of ${visible(model.hostname, 200)}`,
-    columns: chosenColumns().map((id) => all[id]).filter((column) => column !== undefined),
+    columns: gridColumns(model, chosenColumns()),
     source: {
       count: () => tree.rows.length,
       key: (index) => snapshot.id[tree.rows[index] ?? -1] ?? '',
@@ -310,7 +315,7 @@ function keyPressed(event, model, grid) {
       return true;
     default:
   }
-  if (!/^(F6|[-+*NPMTIuFcCgGeyDK0-9]|Backspace)$/.test(event.key)) return false;
+  if (!/^(F6|[-+*NPMTIuFcCgGeyDKR0-9]|Backspace)$/.test(event.key)) return false;
   const { key } = event;
   later(loadKeys, (module) => module.default(key, model, grid));
   return true;

@@ -142,7 +142,7 @@ addEventListener('keydown', (event) => {
 });
 
 export function switchKiosk() {
-  setParameters({ kiosk: kiosk.peek() ? null : '1' });
+  setParameters({ kiosk: kiosk.peek() ? null : '1', rotate: null, hold: null });
   if (kiosk.peek()) tell('Kiosk: Escape leaves it.');
 }
 

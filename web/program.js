@@ -13,6 +13,23 @@ const POINTS = 400;
 
 /** @typedef {{ hostname: string, pid: number, start_time: number | null, user: string | null, command_line: string | null, started_at_ms: number, ended_at_ms: number | null, exit_code: number | null, signal: number | null, cpu_time_us: number | null, peak_memory_bytes: number | null, memory_bytes_max: number | null }} Run */
 
+/** Ranges to go back to. @type {{ range: string, end: string }[]} */
+const undo = [];
+
+/** @param {number} from @param {number} until */
+function zoom(from, until) {
+  const { params } = address.peek();
+  undo.push({ range: params.get('range') ?? '', end: params.get('end') ?? '' });
+  setParameters({ range: spanText(Math.max(10_000, Math.round((until - from) / 1000) * 1000)), end: String(Math.round(until)) });
+}
+
+/** @param {KeyboardEvent} event */
+function keys(event) {
+  if (event.key !== 'Backspace' || event.target instanceof HTMLInputElement || document.querySelector('dialog')) return;
+  const last = undo.pop();
+  if (last) setParameters({ range: last.range || null, end: last.end || null });
+}
+
 export default function ProgramView() {
   const name = address.value.params.get('name') ?? '';
   const host = address.value.params.get('host') ?? '';
@@ -33,6 +50,13 @@ export default function ProgramView() {
     getJson('history/program-series/', { ...query, points: POINTS }, abort.signal).then(setSeries, () => setSeries(null));
     return () => abort.abort();
   }, [name, host, span, end]);
+  useEffect(() => {
+    undo.length = 0;
+    addEventListener('keydown', keys);
+    return () => removeEventListener('keydown', keys);
+  }, [name, host]);
+  /** Where it ran at a moment. @param {number} ms */
+  const hostAt = (ms) => host || data?.runs.find((/** @type {Run} */ run) => run.started_at_ms <= ms && ms <= (run.ended_at_ms ?? Infinity))?.hostname || '';
   useExport(data ? { name: `runs-${name}`, url: apiUrl('history/runs/', { name, hostname: host, start: Math.round(window[0]), end: Math.round(window[1]), limit: RUNS_MAX }), rows: () => data.runs } : null, [data]);
   const crumbs = html`<a href="/">Fleet</a><span aria-hidden="true">/</span>${host ? html`<a href=${link('/host', [['name', host]])}>${visible(host, 80)}</a><span aria-hidden="true">/</span>` : null}<b>${visible(name, 120)}</b>`;
   return html`<div class="view"><${Header} crumbs=${crumbs} />
@@ -40,7 +64,7 @@ export default function ProgramView() {
       <${Tools} host=${host} name=${name} span=${span} />
       ${problem ? html`<p role="alert">${problem}</p>` : null}
       ${data ? html`<${Summary} data=${data} window=${window} /><${Gantt} runs=${data.runs} hosts=${data.hosts ?? []} window=${window} />` : problem ? null : html`<p class="quiet">Loading…</p>`}
-      ${series?.time_ms?.length ? html`<div class="charts two"><${SeriesChart} key=${`cpu ${host}`} title="CPU" host=${host} series=${series} values=${series.cpu} colour="cpu" window=${window} /><${SeriesChart} key=${`memory ${host}`} title="Memory" host=${host} series=${series} values=${series.memory ?? series.memory_bytes} colour="memory" window=${window} /></div>` : null}
+      ${series?.time_ms?.length ? html`<div class="charts two"><${SeriesChart} key=${`cpu ${host}`} title="CPU" hostAt=${hostAt} series=${series} values=${series.cpu} colour="cpu" window=${window} /><${SeriesChart} key=${`memory ${host}`} title="Memory" hostAt=${hostAt} series=${series} values=${series.memory ?? series.memory_bytes} colour="memory" window=${window} /></div>` : null}
       ${data ? html`<${RunTable} runs=${data.runs} count=${data.count} />` : null}
     </main></div>`;
 }
@@ -102,17 +126,18 @@ function Gantt({ runs, hosts, window: [from, until] }) {
     ${all.length > lanes.length ? html`<p class="quiet">${lanes.length} of ${all.length} lanes are drawn; the table has the newest runs.</p>` : null}`;
 }
 
-/** @param {{ title: string, host: string, series: any, values: (number | null)[], colour: string, window: [number, number] }} props */
-function SeriesChart({ title, host, series, values, colour, window }) {
+/** @param {{ title: string, hostAt: (ms: number) => string, series: any, values: (number | null)[], colour: string, window: [number, number] }} props */
+function SeriesChart({ title, hostAt, series, values, colour, window }) {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const shown = useRef(window);
+  const whose = useRef(hostAt);
+  whose.current = hostAt;
   const chart = useRef(/** @type {Chart | null} */ (null));
   shown.current = window;
   useEffect(() => {
     if (!place.current) return undefined;
     const made = new Chart({ host: place.current, colour, range: () => shown.current, sync: 'program', utc: () => zone.peek() === 'utc',
-      onPick: (ms) => host && go(link('/host', [['name', host], ['at', String(Math.round(ms))], ['end', String(Math.round(Math.min(Date.now(), ms + 1_800_000)))]])),
-      onZoom: (from, until) => setParameters({ range: spanText(Math.max(10_000, Math.round((until - from) / 1000) * 1000)), end: String(Math.round(until)) }) });
+      onPick: (ms) => whose.current(ms) && go(link('/host', [['name', whose.current(ms)], ['at', String(Math.round(ms))], ['end', String(Math.round(Math.min(Date.now(), ms + 1_800_000)))]])), onZoom: zoom });
     chart.current = made;
     return () => made.destroy();
   }, []);

@@ -4,7 +4,8 @@
 
 /** The server's bound on slots, with room to spare; anything above it is not a message from our server. */
 const SLOTS_MAX = 1 << 22;
-const SPARK_POINTS = 20;
+/** A key that comes so long after what is shown goes on from it: some samples in between were missed. */
+const RESUMED_MS = 120_000;
 
 export const METRICS = /** @type {const} */ (['cpu', 'memory', 'virtual_memory', 'threads', 'read_bytes', 'write_bytes', 'memory_percent']);
 const NUMBERS = /** @type {const} */ (['pid', 'parentPid', 'start', 'bornMs', 'endedMs']);
@@ -14,7 +15,7 @@ const TEXTS = /** @type {const} */ (['name', 'command_line', 'user', 'executable
 /** @typedef {(typeof TEXTS)[number]} Text */
 /** @typedef {{ pid: number, start_time: number | null, name: string, command_line: string | null, user: string | null, parent_pid: number | null, ended_at_ms: number | null,
  *   exit_code: number | null, signal: number | null, cpu_time_us: number | null, peak_memory_bytes: number | null, slot?: number, count?: number }} Ended */
-/** @typedef {{ kind: string, from_ms: number, until_ms: number, count: number }} Loss */
+/** @typedef {import('./losses.js').Loss} Loss */
 
 /** @param {number} pid @param {number | null} start */
 export const identity = (pid, start) => `${pid}@${start == null || Number.isNaN(start) ? '' : start}`;
@@ -58,10 +59,8 @@ export class Snapshot {
     this.id = [];
     /** @type {(Ended | undefined)[]} */
     this.end = [];
-    /** The last CPU values of each row, as a ring. */
-    this.spark = new Float32Array(0);
-    this.sparkAt = 0;
-    this.sparkCount = 0;
+    /** The last CPU values of each row, once what draws them is there. @type {import('./sparks.js').Sparks | null} */
+    this.sparks = null;
     this.used = 0;
     /** @type {number[]} */
     this.free = [];
@@ -89,14 +88,11 @@ export class Snapshot {
     for (const name of TEXTS) this.text[name] = [];
     this.id = [];
     this.end = [];
-    this.spark = new Float32Array(capacity * SPARK_POINTS);
-    this.sparkAt = 0;
-    this.sparkCount = 0;
     this.used = 0;
     this.free = [];
     this.live = 0;
     this.rowOfSlot = [];
-    this.rowOfId.clear();
+    this.rowOfId = new Map();
     this.rowOfPid.clear();
     this.lingering = [];
     this.groups.clear();
@@ -138,11 +134,10 @@ export class Snapshot {
     };
     for (const name of NUMBERS) this[name] = wider(this[name]);
     for (const name of METRICS) this.metric[name] = wider(this.metric[name]);
-    const { alive, spark } = this;
+    const { alive } = this;
     this.alive = new Uint8Array(capacity);
     this.alive.set(alive);
-    this.spark = new Float32Array(capacity * SPARK_POINTS);
-    this.spark.set(spark);
+    this.sparks?.grow(capacity);
     this.capacity = capacity;
   }
 
@@ -152,7 +147,7 @@ export class Snapshot {
     if (row >= this.capacity) this.grow();
     for (const name of METRICS) this.metric[name][row] = NaN;
     this.text.state[row] = '';
-    this.spark.fill(NaN, row * SPARK_POINTS, (row + 1) * SPARK_POINTS);
+    this.sparks?.forget(row);
     this.bornMs[row] = NaN;
     this.endedMs[row] = NaN;
     this.end[row] = undefined;
@@ -178,8 +173,11 @@ export class Snapshot {
 
   /** Everything anew. @param {any} message a "key" message */
   applyKey(message) {
-    const goesOn = message.hostname === this.hostname && message.time_ms >= this.timeMs && message.time_ms - this.timeMs < 120_000;
-    const sparks = goesOn ? this.sparksById() : null;
+    const follows = message.previous_id == null ? message.time_ms >= this.timeMs && message.time_ms - this.timeMs < RESUMED_MS : message.previous_id === this.snapshotId;
+    const rowsBefore = message.hostname === this.hostname && follows ? this.rowOfId : null;
+    // Rows get other processes; what is known of them is moved once all have theirs.
+    const { sparks } = this;
+    this.sparks = null;
     const columns = message.columns;
     const pids = columns.pid ?? [];
     this.allocate(Math.max(256, pids.length + (pids.length >> 2)));
@@ -203,24 +201,9 @@ export class Snapshot {
     for (let row = 0; row < this.used; row++) if (!Number.isNaN(this.bornMs[row])) this.beganCount += 1;
     for (const ended of message.ended ?? []) this.showEnded(ended, message.time_ms);
     this.endedCount = (message.ended ?? []).length;
-    if (sparks) for (let row = 0; row < this.used; row++) this.spark.set(sparks.get(this.id[row] ?? '') ?? [], row * SPARK_POINTS);
-    this.advanceSparks();
+    this.sparks = sparks;
+    sparks?.restart(rowsBefore);
     this.structure += 1;
-  }
-
-  sparksById() {
-    /** @type {Map<string, Float32Array>} */
-    const found = new Map();
-    for (let row = 0; row < this.used; row++) if (this.alive[row] === 1) found.set(this.id[row] ?? '', new Float32Array(this.sparkOf(row)));
-    const kept = this.sparkCount;
-    this.sparkAt = 0;
-    this.sparkCount = 0;
-    for (const [id, values] of found) {
-      const padded = new Float32Array(SPARK_POINTS).fill(NaN);
-      padded.set(values, SPARK_POINTS - values.length);
-      found.set(id, padded);
-    }
-    return kept ? found : null;
   }
 
   /** @param {any} message */
@@ -249,7 +232,7 @@ export class Snapshot {
     this.endedCount = ended.length;
     if (ended.length || began.length) changed = true;
     const fits = this.applyChanges(message.changes ?? {});
-    this.advanceSparks();
+    this.sparks?.advance();
     if (changed) this.structure += 1;
     return fits;
   }
@@ -334,24 +317,6 @@ export class Snapshot {
     }
     this.lingering = stay;
     return true;
-  }
-
-  advanceSparks() {
-    const cpu = this.metric.cpu;
-    const at = this.sparkAt;
-    for (let row = 0; row < this.used; row++) this.spark[row * SPARK_POINTS + at] = cpu[row] ?? NaN;
-    this.sparkAt = (at + 1) % SPARK_POINTS;
-    this.sparkCount = Math.min(this.sparkCount + 1, SPARK_POINTS);
-  }
-
-  /** The last CPU values of a row, oldest first. @param {number} row */
-  sparkOf(row) {
-    const values = [];
-    for (let i = 0; i < SPARK_POINTS; i++) {
-      const value = this.spark[row * SPARK_POINTS + ((this.sparkAt + i) % SPARK_POINTS)] ?? NaN;
-      if (!Number.isNaN(value) || values.length) values.push(value);
-    }
-    return values;
   }
 
   /** Bytes read and written a second. @param {number} row */

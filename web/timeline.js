@@ -7,8 +7,9 @@ import { getJson } from './api.js';
 import { bytes, moment, parseMoment, parseSpan, percent, spanText, clock } from './format.js';
 import { Chart, withGaps } from './chart.js';
 import { drawStrip } from './strip.js';
+import { lossAt, lossesText, together } from './losses.js';
 
-const RANGES = [['15 min', '15m'], ['1 h', '1h'], ['6 h', '6h'], ['24 h', '24h'], ['7 d', '7d'], ['30 d', '30d']];
+export const RANGES = [['15 min', '15m'], ['1 h', '1h'], ['6 h', '6h'], ['24 h', '24h'], ['7 d', '7d'], ['30 d', '30d']];
 const DEFAULT_RANGE = '1h';
 /** A host that is watched for less than this is shown on a shorter range, not beside an hour of nothing. */
 const YOUNG_MS = 15 * 60_000;
@@ -22,7 +23,7 @@ const REFRESH_MS = 60_000;
 
 /** @typedef {import('./host-model.js').HostModel} HostModel */
 /** @typedef {{ step_ms: number, time_ms: number[], cpu: (number | null)[], cpu_max?: (number | null)[], memory_bytes: (number | null)[], process_count: (number | null)[],
- *   host_cpu: (number | null)[], memory_used_bytes: (number | null)[] }} Series */
+ *   host_cpu: (number | null)[], memory_used_bytes: (number | null)[], losses?: import('./losses.js').Loss[] }} Series */
 
 /** The range where the address has none. */
 const usualRange = signal(DEFAULT_RANGE);
@@ -54,6 +55,8 @@ class HostCharts {
     /** @type {Chart[]} */
     this.charts = [];
     this.hover = signal(/** @type {number | null} */ (null));
+    /** What was lost under the crosshair. */
+    this.hoverLost = signal('');
     this.loaded = signal(0);
     this.stripLoaded = signal(0);
     this.loadedAt = 0;
@@ -64,6 +67,7 @@ class HostCharts {
     this.undo = [];
     model.unzoom = () => this.unzoom();
     model.showTable = () => this.showTable();
+    model.lossesOfRange = () => this.losses();
     model.zoom = (from, until, asks) => this.zoom(from, until, asks);
   }
 
@@ -84,8 +88,20 @@ class HostCharts {
     const tops = [() => (cores() ? cores() * 1000 : 1000), () => (this.model.snapshot.facts['memory_total'] || 0) * 0.5, () => 10];
     this.charts = hosts.map((host, i) => new Chart({
       host, colour: ['cpu', 'memory', 'count'][i] ?? 'cpu', range: () => this.range(), at: () => this.at(), sync: 'host', top: tops[i] ?? (() => 0),
-      utc: () => zone.peek() === 'utc', onPick: (ms) => this.goTo(ms), onZoom: (from, until, shifted) => this.zoom(from, until, shifted), losses: () => this.model.losses.map((loss) => [loss.from_ms, loss.until_ms]), onHover: i === 0 ? (index) => (this.hover.value = index) : () => {},
+      utc: () => zone.peek() === 'utc', onPick: (ms) => this.goTo(ms), onZoom: (from, until, shifted) => this.zoom(from, until, shifted), losses: () => this.losses().map((loss) => [loss.from_ms, loss.until_ms]), onHover: i === 0 ? (index, ms) => this.hovered(index, ms) : () => {},
     }));
+  }
+
+  /** What is known to be lost in the range shown: from history, and from samples that came since. */
+  losses() {
+    const [from, until] = this.range();
+    return together([...(this.series.losses ?? []), ...this.model.losses]).filter((loss) => loss.until_ms >= from && loss.from_ms < until);
+  }
+
+  /** @param {number | null} index @param {number} ms */
+  hovered(index, ms) {
+    this.hover.value = index;
+    this.hoverLost.value = index === null ? '' : lossAt(this.losses(), ms);
   }
 
   destroy() {
@@ -216,7 +232,7 @@ class HostCharts {
       if (memory == null) memory = this.model.tree.roots.reduce((sum, row) => sum + (this.model.tree.sumMemory[row] ?? 0), 0);
     }
     const share = cpu == null ? null : cores ? cpu / cores : cpu;
-    return { cpu: share == null ? '–' : `${percent(share)} %`, memory: memory == null ? '–' : bytes(memory), count: count == null ? '–' : String(Math.round(count)), time, hovered: index !== null };
+    return { cpu: share == null ? '–' : `${percent(share)} %`, memory: memory == null ? '–' : bytes(memory), count: count == null ? '–' : String(Math.round(count)), time };
   }
 }
 
@@ -249,11 +265,14 @@ export default function Timeline({ model }) {
 /** @param {{ charts: HostCharts, name: string, of: string, value: 'cpu' | 'memory' | 'count' }} props */
 function ChartFrame({ charts, name, of, value }) {
   const text = useText(() => charts.headings()[value], [charts]);
-  const small = useText(() => (charts.hover.value === null ? of : `at ${clock(charts.headings().time, zone.value)}`), [charts, of]);
+  const small = useText(() => (charts.hover.value === null ? of : hoverText(charts.headings().time, charts.hoverLost.value)), [charts, of]);
   return html`<div class="chart"><h2>${name} <small>${small}</small>
     <button type="button" class="chart-table" aria-label=${`The values of ${name} as a table`} title="The values as a table" onClick=${() => charts.showTable()}><${Icon} name="list" /></button><em>${text}</em></h2>
     <div class="plot" role="img" aria-label=${`${name} over time; the table beside its name has the values.`}></div></div>`;
 }
+
+/** @param {number} time @param {string} lost */
+const hoverText = (time, lost) => `at ${clock(time, zone.value)}${lost ? `: ${lost}` : ''}`;
 
 /** @param {KeyboardEvent} event @param {HostModel} model @param {HostCharts} charts */
 function timeKeys(event, model, charts) {
@@ -296,13 +315,13 @@ function Strip({ model, charts }) {
   }, [charts]);
   const place = (/** @type {number} */ ms) => {
     const { from, until } = charts.stripRange;
-    return Math.max(0, Math.min(100, ((ms - from) / (until - from)) * 100)).toFixed(2);
+    return Math.max(0, Math.min(100, ((ms - from) / (until - from)) * 100)).toFixed(1);
   };
   const least = text(() => Math.round(charts.stripRange.from / 1000));
   const most = text(() => Math.round(charts.stripRange.until / 1000));
   const current = text(() => Math.round(model.snapshot.timeMs / 1000));
   const said = text(() => `${moment(model.snapshot.timeMs, zone.value)}${Number.isNaN(charts.at()) ? ', live' : ', past'}`);
-  const brush = text(() => `left:${place(charts.range()[0])}%;right:${(100 - Number(place(charts.range()[1]))).toFixed(2)}%`);
+  const brush = text(() => `left:${place(charts.range()[0])}%;right:${(100 - Number(place(charts.range()[1]))).toFixed(1)}%`);
   const cursor = text(() => (Number.isNaN(charts.at()) ? 'display:none' : `left:${place(charts.at())}%`));
   return html`<div class="scrub" role="slider" tabindex="0" aria-label="Moment shown" aria-valuemin=${least} aria-valuemax=${most} aria-valuenow=${current} aria-valuetext=${said}
     onPointerDown=${(/** @type {PointerEvent} */ event) => { if (event.currentTarget instanceof Element) event.currentTarget.setPointerCapture(event.pointerId); drag(event); }} onPointerMove=${drag}>
@@ -319,6 +338,11 @@ function Ranges({ model, charts }) {
   const range = address.value.params.get('range') || usualRange.value;
   const past = address.value.params.get('at') ?? '';
   const arranged = arrangement();
+  const lost = useText(() => {
+    void model.tick.value;
+    void charts.loaded.value;
+    return lossesText(charts.losses());
+  }, [charts]);
   return html`<div class="range" role="group" aria-label="Range">
     ${RANGES.map(([label, value], i) => html`<button type="button" class="${value === range ? 'on' : ''} ${i > 2 ? 'long' : ''}" aria-pressed=${value === range} onClick=${() => setParameters({ range: value ?? null, end: past ? String(end) : null })}>${label}</button>`)}
     ${RANGES.some(([, value]) => value === range) ? null : html`<button type="button" class="on" onClick=${() => charts.unzoom()} title="Undo the zoom (Backspace)">${range} ×</button>`}
@@ -326,6 +350,8 @@ function Ranges({ model, charts }) {
     <a class="long" href=${link('/compare', [['name', model.hostname], ['from', past || 'now-1h'], ['to', 'now']])} title=${past ? 'What changed since this moment' : 'What changed since an hour ago'}>Compare</a>
     <button type="button" class="long" onClick=${() => (dialog.value = 'export')}>Export</button>
     <label class="arrange long"><span class="unseen">Rows</span><select value=${arranged} title="How rows are put together (t, G)" onChange=${(/** @type {any} */ event) => arrange(event.target.value)}>${GROUPS.map(([value, label]) => html`<option value=${value} selected=${value === arranged}>${label}</option>`)}</select></label>
+    <button type="button" class="more" onClick=${() => (dialog.value = 'menu')}>More…</button>
+    <button type="button" class="lost-note" title="What is known to be lost in this range" onClick=${() => (dialog.value = 'losses')}>${lost}</button>
     <span class="hint">drag a chart to zoom, with Shift to ask who · , . one sample · Backspace undo</span>
     <span class="moment"><button type="button" class="icon-button" aria-label="One sample back" title="One sample back (,)" onClick=${() => model.step(-1)}><${Icon} name="skip-back" /></button>
       <button type="button" class="icon-button" aria-label="One sample on" title="One sample on (.)" onClick=${() => model.step(1)}><${Icon} name="skip-forward" /></button>

@@ -7,6 +7,33 @@ import { METRICS } from './snapshot.js';
 
 const ROOT = -1;
 
+/** So many places a row are moved at most before rows are sorted the other way. */
+const MOVES_A_ROW = 4;
+
+/**
+ * Sorts rows that are nearly in order, as siblings are from one sample to the next, where they stand: without a copy of
+ * them, and in one pass. Those that are not are left to the browser.
+ * @param {number[]} rows
+ * @param {(a: number, b: number) => number} compare
+ */
+export function sortRows(rows, compare) {
+  let moves = rows.length * MOVES_A_ROW;
+  for (let i = 1; i < rows.length; i++) {
+    const row = /** @type {number} */ (rows[i]);
+    let at = i;
+    while (at > 0 && compare(/** @type {number} */ (rows[at - 1]), row) > 0) {
+      rows[at] = /** @type {number} */ (rows[at - 1]);
+      at -= 1;
+    }
+    rows[at] = row;
+    moves -= i - at;
+    if (moves < 0) {
+      rows.sort(compare);
+      return;
+    }
+  }
+}
+
 export class Tree {
   /** @param {Snapshot} snapshot */
   constructor(snapshot) {
@@ -52,6 +79,9 @@ export class Tree {
     this.setSize = new Int32Array(0);
     this.place = new Int32Array(0);
     this.keep = new Uint8Array(0);
+    /** Rows that are still to be shown, and how deep: kept from one update to the next. */
+    this.stack = new Int32Array(0);
+    this.stackDepth = new Int32Array(0);
     this.matchCount = 0;
   }
 
@@ -80,6 +110,7 @@ export class Tree {
       if (siblings && siblings.length !== count) siblings.length = count;
     }
     this.orderRows(s.used);
+    this.countUp();
   }
 
   byParent() {
@@ -131,6 +162,8 @@ export class Tree {
     this.setSize = new Int32Array(capacity);
     this.place = new Int32Array(capacity).fill(0x7fffffff);
     this.keep = new Uint8Array(capacity);
+    this.stack = new Int32Array(capacity);
+    this.stackDepth = new Int32Array(capacity);
   }
 
   /** Parents before children; a circle of parents is cut at its first row. @param {number} n */
@@ -143,7 +176,10 @@ export class Tree {
     for (const row of roots) seen[row] = 1;
     const walk = (/** @type {number} */ from) => {
       for (let i = from; i < count; i++) {
-        for (const child of this.children[order[i] ?? 0] ?? []) {
+        const below = this.children[order[i] ?? 0];
+        if (!below) continue;
+        for (let j = 0; j < below.length; j++) {
+          const child = /** @type {number} */ (below[j]);
           if (seen[child]) continue;
           seen[child] = 1;
           order[count++] = child;
@@ -166,12 +202,12 @@ export class Tree {
 
   addUp() {
     const { metric } = this.snapshot;
-    const { order, parent, sumCpu, sumMemory, sumCount, sumIo } = this;
-    for (const row of order) {
-      sumCpu[row] = metric.cpu[row] || 0;
-      sumMemory[row] = metric.memory[row] || 0;
-      sumIo[row] = (metric.read_bytes[row] || 0) + (metric.write_bytes[row] || 0);
-      sumCount[row] = 1;
+    const { order, parent, sumCpu, sumMemory } = this;
+    const { cpu, memory } = metric;
+    for (let i = 0; i < order.length; i++) {
+      const row = /** @type {number} */ (order[i]);
+      sumCpu[row] = cpu[row] || 0;
+      sumMemory[row] = memory[row] || 0;
     }
     for (let i = order.length - 1; i >= 0; i--) {
       const row = /** @type {number} */ (order[i]);
@@ -179,10 +215,30 @@ export class Tree {
       if (up < 0) continue;
       sumCpu[up] = /** @type {number} */ (sumCpu[up]) + /** @type {number} */ (sumCpu[row]);
       sumMemory[up] = /** @type {number} */ (sumMemory[up]) + /** @type {number} */ (sumMemory[row]);
-      sumIo[up] = /** @type {number} */ (sumIo[up]) + /** @type {number} */ (sumIo[row]);
-      sumCount[up] = /** @type {number} */ (sumCount[up]) + /** @type {number} */ (sumCount[row]);
     }
+    if (this.sort === 'io') this.addUpIo();
     if (this.group) this.fillGroups();
+  }
+
+  /** Only an order by it needs the sums of IO. */
+  addUpIo() {
+    const { order, parent, sumIo } = this;
+    const { read_bytes: read, write_bytes: written } = this.snapshot.metric;
+    for (const row of order) sumIo[row] = (read[row] || 0) + (written[row] || 0);
+    for (let i = order.length - 1; i >= 0; i--) {
+      const up = parent[order[i] ?? 0] ?? ROOT;
+      if (up >= 0) sumIo[up] = (sumIo[up] ?? 0) + (sumIo[order[i] ?? 0] ?? 0);
+    }
+  }
+
+  /** How many processes each branch has; a group is none itself. */
+  countUp() {
+    const { order, parent, sumCount } = this;
+    for (let i = 0; i < order.length; i++) sumCount[order[i] ?? 0] = this.snapshot.alive[order[i] ?? 0] === 3 ? 0 : 1;
+    for (let i = order.length - 1; i >= 0; i--) {
+      const up = parent[order[i] ?? 0] ?? ROOT;
+      if (up >= 0) sumCount[up] = (sumCount[up] ?? 0) + (sumCount[order[i] ?? 0] ?? 0);
+    }
   }
 
   /** A group's own figures are those of its processes together. */
@@ -202,7 +258,6 @@ export class Tree {
       this.sumCpu[row] = metric.cpu[row] || 0;
       this.sumMemory[row] = metric.memory[row] || 0;
       this.sumIo[row] = (metric.read_bytes[row] || 0) + (metric.write_bytes[row] || 0);
-      this.sumCount[row] = members.length;
     }
   }
 
@@ -292,27 +347,24 @@ export class Tree {
 
   /** @param {(a: number, b: number) => number} compare */
   flattenTree(compare) {
-    const { filter, keep, rows, depths } = this;
-    /** @type {number[]} */
-    const stack = [];
-    /** @type {number[]} */
-    const stackDepth = [];
+    const { filter, keep, rows, depths, stack, stackDepth } = this;
+    let waiting = 0;
     const push = (/** @type {number[]} */ siblings, /** @type {number} */ depth) => {
-      siblings.sort(compare);
+      sortRows(siblings, compare);
       const shown = filter ? siblings.filter((row) => keep[row]) : siblings;
       for (let i = shown.length - 1; i >= 0; i--) {
         const row = /** @type {number} */ (shown[i]);
         this.position[row] = i + 1;
         this.setSize[row] = shown.length;
-        stack.push(row);
-        stackDepth.push(depth);
+        stack[waiting] = row;
+        stackDepth[waiting++] = depth;
       }
     };
     let count = 0;
     push(this.roots, 0);
-    while (stack.length) {
-      const row = /** @type {number} */ (stack.pop());
-      const depth = /** @type {number} */ (stackDepth.pop());
+    while (waiting) {
+      const row = /** @type {number} */ (stack[--waiting]);
+      const depth = /** @type {number} */ (stackDepth[waiting]);
       rows[count] = row;
       depths[count++] = depth;
       const below = this.children[row];

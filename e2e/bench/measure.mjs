@@ -29,19 +29,28 @@ export async function freshPage(browser) {
 /** The long tasks since the last call. @param {import('playwright-core').Page} page @returns {Promise<number[]>} */
 export const longTasks = (page) => page.evaluate(() => /** @type {any} */ (window).longTasks.splice(0));
 
+/** So long after an update all it caused is done. */
+const SETTLED_MS = 800;
+
 /**
- * Script time of each of some seconds, in ms: what the page's thread computed, which other work on the machine does not lengthen.
+ * Script time from one update to the next, in ms, all that happens in between included: what the page's thread computed, which
+ * other work on the machine does not lengthen. Read at the same distance from each update, so that each value has exactly one.
  * @param {import('playwright-core').CDPSession} session
  * @param {number} seconds
+ * @param {() => Promise<unknown>} [ticked] waits for the next update
  */
-export async function scriptASecond(session, seconds) {
+export async function scriptASecond(session, seconds, ticked = () => pause(1000 - SETTLED_MS)) {
   await session.send('Performance.enable', { timeDomain: 'threadTicks' });
   const script = async () => ((await session.send('Performance.getMetrics')).metrics.find((metric) => metric.name === 'ScriptDuration')?.value ?? 0) * 1000;
+  const read = async () => {
+    await ticked();
+    await pause(SETTLED_MS);
+    return script();
+  };
   const values = [];
-  let last = await script();
+  let last = await read();
   for (let i = 0; i < seconds; i++) {
-    await pause(1000);
-    const next = await script();
+    const next = await read();
     values.push(next - last);
     last = next;
   }

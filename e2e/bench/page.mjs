@@ -1,7 +1,8 @@
 // The page's budgets, measured in Chromium: first load, time to the tree and going back in time on the real server; script an
 // update, scrolling, long tasks and the heap on made-up hosts (fake/), which change alike in every run. Prints a Markdown table.
-//   PROCESSION_BINARY=… node bench/page.mjs [--updates 60] [--heap-minutes 20] [--heap-pace 1]
-// The heap is watched for as many updates as come in so many minutes at 1 Hz; a pace of 10 sends them in a tenth of the time.
+//   PROCESSION_BINARY=… node bench/page.mjs [--only load,moments,updates,hosts,heap] [--updates 60] [--heap-minutes 20] [--heap-pace 1]
+// The heap is watched for as many updates as come in so many minutes at 1 Hz; a pace of 10 sends them in a tenth of the time,
+// a pace of 1 takes the minutes.
 import { cpus } from 'node:os';
 import { startBrowser } from '../browser.mjs';
 import { startFake } from '../fake/server.mjs';
@@ -18,10 +19,13 @@ const UPDATES = option('updates', 60);
 const HEAP_MINUTES = option('heap-minutes', 20);
 const HEAP_PACE = option('heap-pace', 1);
 const PROCESSES = option('processes', 5000);
+const PARTS = process.argv.includes('--only') ? (process.argv[process.argv.indexOf('--only') + 1] ?? '').split(',') : ['load', 'moments', 'updates', 'hosts', 'heap'];
 const DEPTH = 60;
 const LOADS = 9;
 const MOMENTS = 40;
 const SNAPSHOTS = 24;
+/** How often the heap is looked at, at even distances. */
+const HEAP_LOOKS = 20;
 
 /** @type {string[][]} */
 const table = [];
@@ -98,19 +102,21 @@ async function backInTime(browser, server) {
   await context.close();
 }
 
-/** @param {import('playwright-core').Browser} browser @param {string} url */
-async function updates(browser, url) {
+/** @param {import('playwright-core').Browser} browser */
+async function updates(browser) {
+  const fake = await startFake({ processes: PROCESSES, depth: DEPTH });
   const { context, page, session } = await freshPage(browser);
-  await page.goto(`${url}/host?name=web-03`);
+  await page.goto(`${fake.url}/host?name=web-03`);
   await page.locator('.plot canvas').first().waitFor();
   await pause(5000);
   await longTasks(page);
-  const values = await scriptASecond(session, UPDATES);
+  const values = await scriptASecond(session, UPDATES, fake.ticked);
   const tasks = await longTasks(page);
   timed(`script an update (time of the page's thread), ${PROCESSES} processes at 1 Hz, ${UPDATES} updates`, values, 'p95 ≤ 8 ms');
   none('tasks over 50 ms meanwhile', tasks);
   timed('a frame while scrolling ten rows a frame', await scrollFrames(page), 'p95 ≤ 20 ms');
   await context.close();
+  fake.close();
 }
 
 /** @param {import('playwright-core').Browser} browser */
@@ -120,9 +126,8 @@ async function heap(browser) {
   await page.goto(`${fake.url}/host?name=web-03`);
   await page.locator('.plot canvas').first().waitFor();
   const values = [];
-  const PARTS = 20;
-  for (let part = 0; part <= PARTS; part++) {
-    await pause((HEAP_MINUTES * 60_000) / HEAP_PACE / PARTS);
+  for (let part = 0; part <= HEAP_LOOKS; part++) {
+    await pause((HEAP_MINUTES * 60_000) / HEAP_PACE / HEAP_LOOKS);
     values.push(await heapMegabytes(page, session));
   }
   const quarter = Math.ceil(values.length / 4);
@@ -140,7 +145,7 @@ async function thousandHosts(browser) {
   await page.goto(`${fake.url}/`);
   await page.locator('.row:not([hidden])').nth(20).waitFor();
   none('1,000 hosts: tasks over 50 ms until the list is there', await longTasks(page));
-  const values = await scriptASecond(session, 15);
+  const values = await scriptASecond(session, 15, fake.ticked);
   none('1,000 hosts, all changing each second, 15 s: tasks over 50 ms', await longTasks(page));
   timed('the same: script a second', values, '');
   await context.close();
@@ -148,15 +153,15 @@ async function thousandHosts(browser) {
 }
 
 const browser = await startBrowser();
-const server = await realServer();
-await firstLoad(browser, server);
-await backInTime(browser, server);
-await server.close();
-const fake = await startFake({ processes: PROCESSES, depth: DEPTH });
-await updates(browser, fake.url);
-fake.close();
-await thousandHosts(browser);
-if (HEAP_MINUTES > 0) await heap(browser);
+if (PARTS.includes('load') || PARTS.includes('moments')) {
+  const server = await realServer();
+  if (PARTS.includes('load')) await firstLoad(browser, server);
+  if (PARTS.includes('moments')) await backInTime(browser, server);
+  await server.close();
+}
+if (PARTS.includes('updates')) await updates(browser);
+if (PARTS.includes('hosts')) await thousandHosts(browser);
+if (PARTS.includes('heap') && HEAP_MINUTES > 0) await heap(browser);
 console.log(`Machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}; Chromium ${browser.version()}.\n`);
 console.log('| measured | value, median | p95 | budget |\n|---|---|---|---|');
 for (const row of table) console.log(`| ${row.join(' | ')} |`);

@@ -35,12 +35,20 @@ export async function startFake({ port = 0, processes = 300, hosts = 3, depth = 
       const at = Number(query.get('at')) || Date.now();
       return { ...world.key(at), snapshot_id: query.get('at') ? Math.floor(at / 1000) % 1e9 : world.sequence };
     }
+    if (path === '/api/charts/processes/') return recent(Number(query.get('at')) || Date.now(), Number(query.get('snapshots')) || 20);
     if (path === '/api/charts/host/') return charts(Number(query.get('start')), Number(query.get('end')), Number(query.get('points')) || 300);
     if (path === '/api/history/process-series/') {
       const series = charts(Number(query.get('start')), Number(query.get('end')), 200);
       return { step_ms: series.step_ms, time_ms: series.time_ms, cpu: series.cpu, memory: series.memory_bytes };
     }
     return null;
+  }
+
+  /** What all processes used lately: made up. @param {number} at @param {number} count */
+  function recent(at, count) {
+    const live = world.slots.filter((process) => process !== undefined && process.cpu > 0);
+    return { hostname: 'web-03', time_ms: Array.from({ length: count }, (_, i) => at - (count - 1 - i) * 1000), pid: live.map((process) => process?.pid), start_time: live.map((process) => process?.start_time),
+      cpu: Array.from({ length: count }, (_, i) => live.map((process) => Math.round((process?.cpu ?? 0) * (0.6 + 0.4 * Math.sin(i + (process?.pid ?? 0)))))) };
   }
 
   /** @param {number} start @param {number} end @param {number} points */
@@ -83,16 +91,21 @@ export async function startFake({ port = 0, processes = 300, hosts = 3, depth = 
       socket.on('close', () => viewers.delete(socket));
     }
   });
+  /** @type {(() => void)[]} */
+  const waiting = [];
   const timer = setInterval(() => {
     const delta = JSON.stringify(world.tick(Date.now(), churn));
     for (const socket of viewers) socket.send(delta);
     const changed = JSON.stringify({ type: 'hosts_changed', hosts: hostRows() });
     for (const socket of sockets.clients) if (!viewers.has(socket)) socket.send(changed);
+    for (const go of waiting.splice(0)) go();
   }, tickMs);
   await new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(null)));
   const bound = server.address();
   return {
     url: `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : port}`,
+    /** Waits for the next change. @returns {Promise<void>} */
+    ticked: () => new Promise((resolve) => waiting.push(resolve)),
     close: () => {
       clearInterval(timer);
       for (const socket of sockets.clients) socket.terminate();

@@ -14,7 +14,8 @@ let browser;
 before(async () => {
   await server.start(['--interval', '1s']);
   const key = await server.uploadKey();
-  for (let i = 0; i < 10; i++) await server.upload(key, snapshot('box', new Date(Date.now() - (10 - i) * 20_000), smallTree(i)));
+  const lost = [{ kind: 'events', from: new Date(Date.now() - 70_000).toISOString(), until: new Date(Date.now() - 60_000).toISOString(), count: 12 }];
+  for (let i = 0; i < 10; i++) await server.upload(key, { ...snapshot('box', new Date(Date.now() - (10 - i) * 20_000), smallTree(i)), ...(i === 8 ? { losses: lost } : {}) });
   browser = await startBrowser();
 });
 
@@ -49,13 +50,14 @@ const VIEWS = /** @type {[string, () => string, string][]} */ ([
   ['a group\'s details', () => hostUrl(server, 'box', { group: 'user', sel: 'user:www' }), '.pane h2'],
   ['the list', () => hostUrl(server, 'box', { list: '1' }), '.row:not([hidden])'],
   ['kiosk', () => hostUrl(server, 'box', { kiosk: '1' }), '.plot canvas'],
+  ['kiosk through all hosts, held', () => hostUrl(server, 'box', { kiosk: '1', rotate: '1m', hold: '1' }), '.rotation'],
   ['a time that is none', () => hostUrl(server, 'box', { at: 'soon' }), '.problem[role=alert]'],
   ['search over all hosts', () => `${server.url}/?q=worker`, '.found table'],
   ['nothing there', () => `${server.url}/nowhere`, '.empty h1'],
 ]);
 
 /** Dialogs of the host view: how each is opened, and what is there when it is ready. @type {[string, string, string][]} */
-const DIALOGS = [['keys', '?', 'dialog table'], ['columns', 'C', 'dialog table'], ['who did this', 'g', 'dialog .who-table'], ['export', 'e', 'dialog pre'], ['palette', 'Control+k', 'dialog .palette li'],
+const DIALOGS = [['keys', '?', 'dialog table'], ['columns', 'C', 'dialog table'], ['who did this', 'g', 'dialog .who-table'], ['export', 'e', 'dialog pre'], ['palette', 'Control+k', 'dialog .palette li'], ['menu', 'palette:More', 'dialog .actions'], ['losses', 'button:What is known to be lost in this range', 'dialog .table'],
   ['moment', 'button:Go to a moment', 'dialog .field'], ['table', 'button:The values of CPU as a table', 'dialog .table'], ['between two samples', 'button:lived between', 'dialog h3']];
 
 /** @param {import('playwright-core').Page} page @param {string} name @param {string} url @param {string} ready */
@@ -66,7 +68,11 @@ async function open(page, name, url, ready) {
 
 /** @param {import('playwright-core').Page} page @param {string} how @param {string} ready */
 async function openDialog(page, how, ready) {
-  if (how.startsWith('button:')) await page.locator(`[title="${how.slice(7)}"], [aria-label="${how.slice(7)}"], .foot button:has-text("${how.slice(7)}")`).first().click();
+  if (how.startsWith('palette:')) {
+    await page.keyboard.press('Control+k');
+    await page.locator('dialog .palette-field').fill(how.slice(8));
+    await page.keyboard.press('Enter');
+  } else if (how.startsWith('button:')) await page.locator(`[title="${how.slice(7)}"], [aria-label="${how.slice(7)}"], .foot button:has-text("${how.slice(7)}")`).first().click();
   else {
     await page.locator('.row:not([hidden])').first().focus();
     await page.keyboard.press(how);

@@ -61,6 +61,24 @@ test('the program view has each run, its gap and how long it ran', async () => {
   await page.locator('.pane h2', { hasText: 'batch-job' }).waitFor();
 });
 
+test('on the program view a drag zooms, Backspace undoes, and a click goes to the host at that moment', async () => {
+  await visit(page, `${server.url}/program?name=batch-job&range=1h`);
+  await page.locator('.plot canvas').first().waitFor();
+  const box = await page.locator('.plot .u-over').first().boundingBox();
+  assert.ok(box);
+  await page.mouse.move(box.x + box.width * 0.2, box.y + 30);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.9, box.y + 30, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForFunction(() => new URLSearchParams(location.search).get('range') !== '1h');
+  await page.keyboard.press('Backspace');
+  await page.waitForFunction(() => new URLSearchParams(location.search).get('range') === '1h');
+  // The second run went on until some seconds ago, on one of the two hosts.
+  await page.mouse.click(box.x + box.width * 0.97, box.y + 30);
+  await page.locator('.host[data-mode=past]').waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('name'), 'box');
+});
+
 test('comparing two moments and two hosts', async () => {
   await visit(page, `${server.url}/compare?name=box&from=${first + 5 * STEP_MS}&to=${first + 15 * STEP_MS}`);
   await page.locator('tr', { hasText: 'batch-job' }).first().waitFor();

@@ -106,6 +106,15 @@ test('one crosshair over all charts', async () => {
     const places = [...document.querySelectorAll('.time .u-cursor-x')].map((line) => line instanceof HTMLElement && line.style.transform);
     return places.length === 3 && places.every((place) => place && !place.includes('-10') && place === places[0]);
   });
+  await row('worker-one').click();
+  const life = await page.locator('.pane .life .u-over').first().boundingBox();
+  assert.ok(life);
+  await page.mouse.move(life.x + life.width * 0.4, life.y + 20);
+  await page.waitForFunction(() => {
+    const places = [...document.querySelectorAll('.time .u-cursor-x')].map((line) => line instanceof HTMLElement && line.style.transform);
+    return places.length === 3 && places.every((place) => place && !place.includes('-10') && place === places[0]);
+  });
+  assert.match((await page.locator('.chart h2 small').first().textContent()) ?? '', /^at \d\d:/);
 });
 
 test('the command palette runs commands and opens hosts', async () => {
