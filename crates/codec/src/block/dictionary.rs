@@ -15,6 +15,7 @@ use crate::DecodeError;
 use crate::bytes::{Reader, checksum_fits, put_len, put_varint};
 use crate::compress::{compress_after, decompress_after};
 use crate::limits::STRING_BYTES_MAX;
+use crate::mend::mended;
 
 const VERSION: u8 = 1;
 /// An epoch with this much text is full.
@@ -53,6 +54,8 @@ pub struct Dictionary {
     tail: Vec<u8>,
     runs: Runs,
     has_failed: bool,
+    /// How many segments had a wrong bit.
+    mended: u32,
     numbers: OnceLock<HashMap<Arc<str>, u32, RandomState>>,
 }
 
@@ -67,6 +70,7 @@ impl Dictionary {
             tail: COMMON_TEXT.to_vec(),
             runs: Runs::default(),
             has_failed: false,
+            mended: 0,
             numbers: OnceLock::new(),
         }
     }
@@ -86,9 +90,18 @@ impl Dictionary {
 
     fn try_push(&mut self, segment: &[u8]) -> Result<(), DecodeError> {
         let Some((content, crc)) = segment.split_last_chunk() else { return Err(DecodeError::Truncated) };
-        if !checksum_fits(content, u32::from_le_bytes(*crc)) {
-            return Err(DecodeError::Checksum("a dictionary segment"));
+        let crc = u32::from_le_bytes(*crc);
+        if checksum_fits(content, crc) {
+            return self.take_segment(content);
         }
+        // All later blocks of the epoch need it.
+        let content = mended(content, crc).ok_or(DecodeError::Checksum("a dictionary segment"))?;
+        self.take_segment(&content)?;
+        self.mended += 1;
+        Ok(())
+    }
+
+    fn take_segment(&mut self, content: &[u8]) -> Result<(), DecodeError> {
         let mut reader = Reader::new(content);
         match reader.u8()? {
             VERSION => {}
@@ -154,6 +167,11 @@ impl Dictionary {
     /// How many segments it has.
     pub const fn segments(&self) -> u32 {
         self.segments
+    }
+
+    /// How many of its segments had one wrong bit, which was put right.
+    pub const fn mended(&self) -> u32 {
+        self.mended
     }
 
     /// How many strings it has.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use procession_codec::block::{Block, Dictionary, Effort, SealError, Sealed, seal};
+use procession_codec::mend::mended;
 use procession_codec::{Frame, HostState, frame};
 
 use super::open_host::{Base, OpenFrame};
@@ -31,13 +32,17 @@ pub(super) fn base_state(base: &Base) -> Result<HostState, StoreError> {
     if let Base::Keyframe(base) = base {
         let damaged = || StoreError::Damaged("the state that open frames go on from".to_owned());
         let (crc, packed) = base.split_first_chunk().ok_or_else(damaged)?;
-        if u32::from_le_bytes(*crc) != crc32fast::hash(packed) {
-            return Err(damaged());
-        }
-        let plain = zstd::bulk::decompress(packed, BASE_BYTES_MAX).map_err(|_| damaged())?;
+        // All open frames need it, so one wrong bit is put right.
+        let packed = mended(packed, u32::from_le_bytes(*crc)).ok_or_else(damaged)?;
+        let plain = zstd::bulk::decompress(&packed, BASE_BYTES_MAX).map_err(|_| damaged())?;
         apply(&mut state, &decode(&plain)?)?;
     }
     Ok(state)
+}
+
+/// Whether a base is as it was written.
+pub(super) fn is_base_whole(base: &[u8]) -> bool {
+    base.split_first_chunk().is_some_and(|(crc, packed)| u32::from_le_bytes(*crc) == crc32fast::hash(packed))
 }
 
 /// Decodes a frame that was decoded before: only damage makes it fail.

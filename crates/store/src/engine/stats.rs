@@ -1,13 +1,15 @@
 //! What the history holds and costs, and whether it is whole.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use procession_codec::block::{Block, Head};
 
 use super::Engine;
 use super::level::Level;
+use super::open_run;
 use super::segments::{BlockEntry, BlockFilter, LevelTotals, Segments};
-use crate::{LevelStats, Range, Stats, StoreError};
+use crate::{HostNumber, LevelStats, Range, Stats, StoreError};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -50,11 +52,23 @@ impl<S: Segments> Engine<S> {
     /// Checks every checksum, and that every open frame applies and every block opens.
     pub(super) fn verify(&self) -> Result<Vec<String>, StoreError> {
         let mut damages = self.segments.check()?;
-        for (_, cell) in self.hosts.all() {
+        for (number, cell) in self.hosts.all() {
             self.awake_state(&mut cell.lock())?;
+            if self.segments.base(number)?.is_some_and(|base| !open_run::is_base_whole(&base)) {
+                damages.push(format!("host {number}: the state that open frames go on from"));
+            }
         }
         damages.extend(self.damages.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
-        for entry in self.segments.blocks(BlockFilter { host: None, level: Level::Raw, range: Range::default() })? {
+        let blocks = self.segments.blocks(BlockFilter { host: None, level: Level::Raw, range: Range::default() })?;
+        let epochs: BTreeSet<(HostNumber, u32)> = blocks.iter().map(|entry| (entry.host, entry.epoch)).collect();
+        for (host, epoch) in epochs {
+            // One that cannot be read is told by its blocks.
+            if self.read_dictionary(host, epoch).is_ok_and(|dictionary| dictionary.mended() > 0) {
+                damages
+                    .push(format!("host {host}: dictionary {epoch}: a wrong bit, which is put right when it is read"));
+            }
+        }
+        for entry in blocks {
             if let Err(error) = self.verify_block(&entry) {
                 damages.push(error.to_string());
             }

@@ -6,6 +6,7 @@ use procession_codec::DecodeError;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use super::names::Names;
 use super::{Cell, Rollup, encode};
 use crate::engine::{BlockEntry, BlockFilter, Engine, Level, Segments};
 use crate::{Range, StoreError};
@@ -102,6 +103,9 @@ pub(crate) fn damages<S: Segments>(engine: &Engine<S>) -> Result<Vec<String>, St
     for level in Level::ROLLED {
         for entry in engine.segments().blocks(BlockFilter { host: None, level, range: Range::default() })? {
             let Some(body) = engine.segments().block_body(entry.id)? else { continue };
+            if engine.segments().block_head(entry.id)?.is_some_and(|head| !Names::is_whole(&head)) {
+                damages.push(format!("host {}: rollup {}: the names", entry.host, entry.id));
+            }
             damages.extend(encode::decode(&body).err().map(|error| damaged(&entry, &error).to_string()));
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use procession_codec::DecodeError;
 use procession_codec::block::{ColumnBytes, ColumnWriter, Effort};
+use procession_codec::mend::mended;
 use procession_codec::numbers::{add_difference, difference};
 use procession_model::Timestamp;
 use quick_cache::Weighter;
@@ -18,6 +19,8 @@ use super::columns::{from_optional, get_count, get_one, optional};
 use crate::StoreError;
 use crate::engine::{BlockEntry, Engine, Segments};
 
+/// The first byte of heads that have a checksum: others begin with a length, which is never 0.
+const WITH_CHECKSUM: u8 = 0;
 /// The most names of a rollup.
 const NAMES_MAX: usize = 1 << 20;
 /// Bytes of heads that are kept.
@@ -65,12 +68,33 @@ impl Names {
             let ways = names.values().map(|seen| optional(seen.as_ref().map(|seen| since_begin(end(seen)))));
             columns.put(&ways.collect::<Vec<_>>());
         }
-        columns.finish()
+        let section = columns.finish();
+        let mut head = vec![WITH_CHECKSUM];
+        head.extend(crc32fast::hash(&section).to_le_bytes());
+        head.extend(section);
+        head
     }
 
-    /// What [`Names::head`] wrote, or wrote before it told when names were seen.
+    /// What [`Names::head`] wrote, or wrote before it told when names were seen and had a checksum.
     pub(crate) fn open(head: &[u8]) -> Result<Self, DecodeError> {
-        let bytes = ColumnBytes::new(head)?;
+        let Some((&WITH_CHECKSUM, rest)) = head.split_first() else { return Self::open_section(head) };
+        let (sum, section) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        let sum = u32::from_le_bytes(*sum);
+        if cfg!(fuzzing) || crc32fast::hash(section) == sum {
+            return Self::open_section(section);
+        }
+        Self::open_section(&mended(section, sum).ok_or(DecodeError::Checksum("the names of a rollup"))?)
+    }
+
+    /// Whether a head is as it was written, as far as it can tell.
+    pub(crate) fn is_whole(head: &[u8]) -> bool {
+        let sum = head.split_first().filter(|(first, _)| **first == WITH_CHECKSUM);
+        let fits = |(sum, section): (&[u8; 4], &[u8])| u32::from_le_bytes(*sum) == crc32fast::hash(section);
+        sum.is_none_or(|(_, rest)| rest.split_first_chunk().is_some_and(fits)) && Self::open(head).is_ok()
+    }
+
+    fn open_section(section: &[u8]) -> Result<Self, DecodeError> {
+        let bytes = ColumnBytes::new(section)?;
         let mut columns = bytes.reader();
         let count = get_count(&mut columns, NAMES_MAX, "names")?;
         let mut sum = 0_u32;
@@ -181,6 +205,18 @@ mod tests {
         assert_eq!((times("a"), times("b")), (Some((100, 900)), Some((-4, 20))));
         assert_eq!((names.may_have("ended"), times("ended")), (true, None));
         assert_eq!((names.may_have("c"), times("c")), (false, None));
+    }
+
+    #[test]
+    fn a_wrong_bit_of_a_head_is_told_and_put_right() {
+        let head = Names::head(&Rollup { rows: vec![row("a", 500, 900, 3)], ..Rollup::default() });
+        assert!(Names::is_whole(&head));
+        for bit in 8..head.len() * 8 {
+            let mut wrong = head.clone();
+            wrong[bit / 8] ^= 1 << (bit % 8);
+            assert!(!Names::is_whole(&wrong), "bit {bit}");
+            assert!(Names::open(&wrong).unwrap().may_have("a"), "bit {bit}");
+        }
     }
 
     #[test]
