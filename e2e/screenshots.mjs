@@ -13,7 +13,9 @@ const only = process.argv.slice(2);
 const STEP_MS = 20_000;
 /** How long the real machine works before its picture is taken. */
 const MACHINE_MS = 200_000;
-const SPARKS_MS = 22_000;
+const SETTLED_MS = 4_000;
+/** What one host lost of its history, in ms before now. */
+const LOST = { hostname: 'db-01', from: 700_000, until: 440_000 };
 
 /** One upload body of a made-up host. @param {World} world @param {number} ms */
 function upload(world, ms) {
@@ -34,7 +36,10 @@ async function fill(server, key) {
     const from = until - (world.hostname === 'web-03' ? 3_600_000 : 1_200_000);
     for (let ms = from; ms <= until; ms += STEP_MS) {
       world.tick(ms, 3);
-      await server.upload(key, upload(world, world.hostname === 'cache-2' ? ms - 7_200_000 : ms));
+      const isOfLost = world.hostname === LOST.hostname && ms > until - LOST.from && ms < until - LOST.until + STEP_MS;
+      if (isOfLost && ms < until - LOST.until) continue;
+      const lost = { kind: 'snapshots', from: new Date(until - LOST.from).toISOString(), until: new Date(ms).toISOString(), count: Math.floor((LOST.from - LOST.until) / STEP_MS) };
+      await server.upload(key, { ...upload(world, world.hostname === 'cache-2' ? ms - 7_200_000 : ms), ...(isOfLost ? { losses: [lost] } : {}) });
     }
   }
   const web = worlds[0];
@@ -55,7 +60,7 @@ try {
     await page.locator('.row:not([hidden])').nth(4).click();
     await page.locator('.pane h2').waitFor();
   };
-  /** @type {Record<string, { url: string, ready: string, act?: (page: import('playwright-core').Page, phone: boolean) => Promise<unknown>, on?: TestServer, signedOut?: boolean }>} */
+  /** @type {Record<string, { url: string, ready: string, act?: (page: import('playwright-core').Page, phone: boolean) => Promise<unknown>, on?: TestServer, signedOut?: boolean, look?: string }>} */
   const views = {
     fleet: { url: `${server.url}/`, ready: '.row:not([hidden])' },
     'side-by-side': { url: `${server.url}/?view=charts`, ready: '.side-card canvas' },
@@ -66,6 +71,10 @@ try {
     program: { url: `${server.url}/program?name=convert&range=1h`, ready: '.gantt' },
     compare: { url: `${server.url}/compare?name=web-03&from=now-30m&to=now`, ready: '.page-main h2' },
     keys: { url: hostUrl(server, 'web-03'), ready: '.plot canvas', act: async (page) => { await page.getByRole('button', { name: 'Keys and commands' }).click(); await page.locator('.dialog table').first().waitFor(); } },
+    losses: { url: hostUrl(server, LOST.hostname, { range: '15m' }), ready: '.lost-note:not(:empty)', act: async (page) => { await page.locator('.lost-note').click(); await page.locator('.dialog .table').waitFor(); } },
+    kiosk: { url: hostUrl(server, 'web-03', { kiosk: '1', rotate: '30s', hold: '1' }), ready: '.rotation' },
+    menu: { url: hostUrl(server, 'web-03'), ready: '.plot canvas', look: 'phone', act: async (page) => { await page.getByRole('button', { name: 'More…' }).click(); await page.locator('.dialog .actions').first().waitFor(); } },
+    grouped: { url: hostUrl(server, 'web-03', { group: 'user', fold: '1' }), ready: '.row.group:not([hidden])' },
     'add-a-host': { url: `${server.url}/keys`, ready: 'main h1' },
     'no-host': { url: `${empty.url}/`, ready: '.empty h1', on: empty },
     'sign-in': { url: `${server.url}/`, ready: '.empty h1', signedOut: true },
@@ -73,7 +82,7 @@ try {
   mkdirSync(out, { recursive: true });
   for (const [look, options] of /** @type {[string, import('playwright-core').BrowserContextOptions][]} */ ([['light', { colorScheme: 'light' }], ['dark', { colorScheme: 'dark' }], ['phone', { colorScheme: 'light', viewport: { width: 360, height: 740 } }]])) {
     for (const [name, view] of Object.entries(views)) {
-      if (only.length && !only.includes(name)) continue;
+      if ((only.length && !only.includes(name)) || (view.look && view.look !== look)) continue;
       await live();
       const size = options.viewport ?? { width: 1440, height: 900 };
       const { context, page } = view.signedOut ? await plain(options) : await signedIn(browser, view.on ?? server, options);
@@ -111,8 +120,7 @@ async function readme(real) {
   await page.waitForTimeout(Math.max(0, real.started + MACHINE_MS - Date.now()));
   await page.goto(`${real.url}/host?${new URLSearchParams({ name: NAME, range: '3m' })}`);
   await page.locator('.plot canvas').first().waitFor();
-  // The sparklines fill with the samples that come.
-  await page.waitForTimeout(SPARKS_MS);
+  await page.waitForTimeout(SETTLED_MS);
   const busy = page.locator('.row:not([hidden])', { has: page.locator('.label', { hasText: /^postgres/ }) });
   await busy.nth(3).click();
   await page.mouse.move(5, 5);
