@@ -65,6 +65,9 @@ fn backup() -> Result<()> {
 }
 
 fn network() -> Result<()> {
+    let mut command = cargo(&["test", "--locked", "--package", "procession-agent", "--lib", "power_cut"]);
+    command.env("PROCESSION_TEST_SEEDS", "10000");
+    run(command)?;
     let mut command = cargo(&["test", "--locked", "--package", "procession-agent", "--test", "agent", "faults::"]);
     command.env("PROCESSION_TEST_SEEDS", "10000");
     run(command)

@@ -118,7 +118,7 @@ impl Outbox {
         }
         let full = segment.count >= SEGMENT_FRAMES_MAX || segment.bytes >= segment_bytes_max || written.is_err();
         if full {
-            segment.close();
+            written = written.and(segment.close());
             let next = segment.end();
             self.begin_segment(Some(encode_to_bytes(&state.keyframe())), next);
             self.forget_acknowledged();
@@ -160,17 +160,26 @@ impl Outbox {
             return false;
         }
         let cursor = self.cursor.max(self.first_kept());
-        let unacknowledged_before = self.acknowledged.max(self.first_kept() - 1);
-        cursor <= self.newest() && cursor - unacknowledged_before <= UNACKNOWLEDGED_FRAMES_MAX as u64
+        let before_cursor = self.segments.iter().take_while(|segment| segment.first_sequence < cursor);
+        let first = |segment: &Segment| segment.first_sequence.max(self.acknowledged + 1);
+        let under_way: u64 =
+            before_cursor.map(|segment| segment.end().min(cursor).saturating_sub(first(segment))).sum();
+        cursor <= self.newest() && under_way < UNACKNOWLEDGED_FRAMES_MAX as u64
+    }
+
+    /// Damage may have taken frames from the middle of a stream that was found.
+    fn skip_missing(&mut self) {
+        let next = self.segments.iter().find(|segment| self.cursor < segment.end());
+        if let Some(after) = next.map(|segment| segment.first_sequence).filter(|first| *first > self.cursor) {
+            self.cursor = after;
+            self.keyframe_needed = true;
+        }
     }
 
     /// The next frame to send, as a keyframe where one is needed. A segment that cannot be read is lost, and counted.
     pub(crate) fn next(&mut self) -> Option<FrameMessage> {
         while self.has_next() {
-            if self.cursor < self.first_kept() {
-                self.cursor = self.first_kept();
-                self.keyframe_needed = true;
-            }
+            self.skip_missing();
             let sequence = self.cursor;
             match self.frame(sequence) {
                 Ok(frame) => {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use procession_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Segment, record, segment};
+use super::{Segment, disk, record, segment};
 use crate::outbox::Gap;
 
 const GAP_FILE: &str = "gap.json";
@@ -62,7 +62,7 @@ impl SpoolFolder {
     pub(crate) fn open(root: &Path, hostname: &str) -> Result<Self, SpoolError> {
         let path = root.join(folder_name(hostname));
         let error = |source| SpoolError::Io { path: path.clone(), source };
-        create_private(&path).map_err(error)?;
+        disk::create_folder(&path).map_err(error)?;
         let lock = File::create(path.join(LOCK_FILE)).map_err(error)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
@@ -74,7 +74,7 @@ impl SpoolFolder {
     /// The folder of a new stream. Its name begins with `time`, so that streams sort by age.
     pub(crate) fn begin_stream(&self, time: Timestamp, stream: &str) -> Result<StreamFolder, SpoolError> {
         let path = self.path.join(format!("{:016}-{stream}", time.as_ms().max(0)));
-        create_private(&path).map_err(|source| SpoolError::Io { path: path.clone(), source })?;
+        disk::create_folder(&path).map_err(|source| SpoolError::Io { path: path.clone(), source })?;
         Ok(StreamFolder { path, stream: stream.to_owned() })
     }
 
@@ -111,15 +111,12 @@ impl StreamFolder {
             from_ms: gap.from.as_ms(),
             until_ms: gap.until.as_ms(),
         };
-        let (new, path) = (self.path.join("gap.new"), self.path.join(GAP_FILE));
-        fs::write(&new, serde_json::to_vec(&record)?)?;
-        File::open(&new)?.sync_data()?;
-        fs::rename(&new, &path)
+        disk::replace(&self.path.join(GAP_FILE), &serde_json::to_vec(&record)?)
     }
 
     /// Takes the whole stream off the disk.
     pub(crate) fn delete(self) {
-        if let Err(error) = fs::remove_dir_all(&self.path) {
+        if let Err(error) = disk::remove_folder(&self.path) {
             tracing::warn!(%error, path = %self.path.display(), "a folder of the spool could not be deleted");
         }
     }
@@ -151,9 +148,13 @@ fn recover_stream(folder: StreamFolder) -> FoundStream {
         let bytes = segment::read(&path).unwrap_or_default();
         let Some(recovered) = record::recover(&bytes) else {
             damaged_before = true;
+            expected = expected.or_else(|| first_sequence_of(&path));
             remove_damaged(&path);
             continue;
         };
+        if recovered.mended > 0 {
+            tracing::warn!(records = recovered.mended, path = %path.display(), "wrong bits were put right in the spool");
+        }
         let first_sequence = recovered.first_sequence;
         let first_time = recovered.contents.frames.first().map_or(last_time, |(time, _)| *time);
         if let Some(expected) = expected.filter(|expected| *expected < first_sequence) {
@@ -161,6 +162,12 @@ fn recover_stream(folder: StreamFolder) -> FoundStream {
             lost.push(Gap { first_sequence: expected, last_sequence, from: last_time, until: first_time });
         }
         damaged_before = recovered.damaged;
+        let dropped = gap.is_some_and(|gap| gap.last_sequence >= first_sequence);
+        if dropped {
+            // It was told as lost, and the power was cut before it was off the disk.
+            remove(&path);
+            continue;
+        }
         let segment = Segment::found(path.clone(), first_sequence, &recovered.contents, recovered.good_bytes);
         if recovered.damaged {
             cut(&path, recovered.good_bytes);
@@ -177,6 +184,11 @@ fn recover_stream(folder: StreamFolder) -> FoundStream {
     FoundStream { folder, segments, gap, lost }
 }
 
+/// As its name says.
+fn first_sequence_of(path: &Path) -> Option<u64> {
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
 fn cut(path: &Path, good_bytes: usize) {
     let cut = fs::OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(good_bytes as u64));
     if let Err(error) = cut {
@@ -186,17 +198,13 @@ fn cut(path: &Path, good_bytes: usize) {
 
 fn remove_damaged(path: &Path) {
     tracing::warn!(path = %path.display(), "a segment of the spool is damaged from its beginning");
-    if let Err(error) = fs::remove_file(path) {
-        tracing::warn!(%error, path = %path.display(), "a damaged segment could not be deleted");
-    }
+    remove(path);
 }
 
-fn create_private(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+fn remove(path: &Path) {
+    if let Err(error) = disk::remove_file(path) {
+        tracing::warn!(%error, path = %path.display(), "a segment of the spool could not be deleted");
+    }
 }
 
 /// A host's name as a folder's: what could lead elsewhere is replaced, and what was replaced stays apart by a checksum.

@@ -4,8 +4,11 @@
 //! appended to and then only deleted, so that a crash costs at most the record that was being written. What the server has
 //! acknowledged is not noted: it tells so itself at the next greeting.
 
+mod disk;
 mod folder;
 mod identity;
+#[cfg(test)]
+mod power_cut_tests;
 mod record;
 mod segment;
 

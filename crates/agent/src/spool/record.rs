@@ -5,6 +5,8 @@
 //! keyframe, or nothing where a keyframe is the first frame. Frames follow (kind 2), their sequences ascending by one.
 
 use bytes::Bytes;
+use procession_codec::frame::decode;
+use procession_codec::mend::mended;
 use procession_model::Timestamp;
 use procession_protocol::MESSAGE_BYTES_MAX;
 
@@ -26,6 +28,8 @@ pub(super) struct Recovered {
     pub(super) good_bytes: usize,
     /// Whether there was more, which could not be read.
     pub(super) damaged: bool,
+    /// Records in which one wrong bit was put right.
+    pub(super) mended: usize,
 }
 
 /// The beginning of a segment.
@@ -55,58 +59,106 @@ fn append(kind: u8, sequence: u64, time: Timestamp, payload: &[u8], out: &mut Ve
 }
 
 /// Reads a segment up to the first record that is not whole. `None` where not even its beginning is.
+///
+/// Frames build upon each other, so a lost one takes what follows in its segment with it. A single wrong bit is therefore
+/// put right: the checksum tells which it is.
 pub(super) fn recover(bytes: &Bytes) -> Option<Recovered> {
-    if !bytes.starts_with(MAGIC) {
+    let magic: &[u8; MAGIC.len()] = bytes.first_chunk()?;
+    let wrong_bits = (u64::from_le_bytes(*magic) ^ u64::from_le_bytes(*MAGIC)).count_ones();
+    if wrong_bits > 1 {
         return None;
     }
     let mut at = MAGIC.len();
-    let (kind, first_sequence, _, anchor) = record(bytes, &mut at)?;
-    if kind != ANCHOR || first_sequence == 0 {
+    let begin = record(bytes, &mut at)?;
+    if begin.kind != ANCHOR || begin.sequence == 0 {
         return None;
     }
-    let anchor = (!anchor.is_empty()).then_some(anchor);
+    let anchor = (!begin.payload.is_empty()).then_some(begin.payload);
+    let mut mended = usize::from(begin.mended);
     let mut frames = Vec::new();
     let mut good_bytes = at;
-    while let Some((FRAME, sequence, time, frame)) = record(bytes, &mut at) {
-        if sequence != first_sequence + frames.len() as u64 {
+    while let Some(record) = record(bytes, &mut at) {
+        if record.kind != FRAME || record.sequence != begin.sequence + frames.len() as u64 {
             break;
         }
-        frames.push((time, frame));
+        mended += usize::from(record.mended);
+        frames.push((record.time, record.payload));
         good_bytes = at;
     }
     Some(Recovered {
-        first_sequence,
+        first_sequence: begin.sequence,
         contents: Contents { anchor, frames },
         good_bytes,
         damaged: good_bytes < bytes.len(),
+        mended,
     })
 }
 
-fn record(bytes: &Bytes, at: &mut usize) -> Option<(u8, u64, Timestamp, Bytes)> {
+struct Record {
+    kind: u8,
+    sequence: u64,
+    time: Timestamp,
+    payload: Bytes,
+    mended: bool,
+}
+
+fn record(bytes: &Bytes, at: &mut usize) -> Option<Record> {
     let header: &[u8; HEADER_BYTES] = bytes.get(*at..)?.first_chunk()?;
-    let length = u32::from_le_bytes(*header.first_chunk()?) as usize;
+    let length = u32::from_le_bytes(*header.first_chunk()?);
     let crc = u32::from_le_bytes(*header[4..].first_chunk()?);
-    let end = at.checked_add(HEADER_BYTES)?.checked_add(length)?;
-    let checked = bytes.get(*at + 8..end)?;
-    if length > PAYLOAD_BYTES_MAX || crc32fast::hash(checked) != crc {
-        return None;
+    let checked = |length: u32| {
+        let end = at.checked_add(HEADER_BYTES)?.checked_add(length as usize)?;
+        let fits = length as usize <= PAYLOAD_BYTES_MAX && end <= bytes.len();
+        fits.then(|| bytes.slice(*at + 8..end))
+    };
+    let whole = |length: u32| checked(length).filter(|checked| crc32fast::hash(checked) == crc);
+    if let Some(checked) = whole(length) {
+        *at += 8 + checked.len();
+        return parse(&checked, false);
     }
-    let sequence = u64::from_le_bytes(*header[9..].first_chunk()?);
-    let time = Timestamp::from_ms(i64::from_le_bytes(*header[17..].first_chunk()?));
-    let payload = bytes.slice(*at + HEADER_BYTES..end);
-    *at = end;
-    Some((header[8], sequence, time, payload))
+    // A wrong bit is in what is checked, in the checksum, or in the length.
+    let other_length = || (0..u32::BITS).find_map(|bit| whole(length ^ 1 << bit));
+    let mended = checked(length).and_then(|checked| mended(&checked, crc)).map(Bytes::from).or_else(other_length)?;
+    let record = parse(&mended, true)?;
+    // Other damage may look like a single bit: then it makes no sense.
+    if !record.payload.is_empty() || record.kind == FRAME {
+        decode(&record.payload).ok()?;
+    }
+    *at += 8 + mended.len();
+    Some(record)
+}
+
+/// What the checksum is about.
+fn parse(checked: &Bytes, mended: bool) -> Option<Record> {
+    let fields: &[u8; HEADER_BYTES - 8] = checked.first_chunk()?;
+    Some(Record {
+        kind: fields[0],
+        sequence: u64::from_le_bytes(*fields[1..].first_chunk()?),
+        time: Timestamp::from_ms(i64::from_le_bytes(*fields[9..].first_chunk()?)),
+        payload: checked.slice(fields.len()..),
+        mended,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use procession_codec::{Frame, FrameKind};
+    use procession_model::{Loss, LossKind};
+
     use super::*;
+    use crate::outbox::encode_to_bytes;
+
+    fn encoded(number: u64) -> Bytes {
+        let mut made = Frame::new(FrameKind::Key, Timestamp::from_ms(i64::try_from(number).unwrap()));
+        made.losses = vec![Loss { kind: LossKind::Missed, from: made.time, until: made.time, count: Some(number) }];
+        encode_to_bytes(&made)
+    }
 
     fn segment() -> (Vec<u8>, Vec<usize>) {
-        let mut bytes = begin(5, Some(&Bytes::from_static(b"anchor")));
+        let mut bytes = begin(5, Some(&encoded(4)));
         let mut ends = vec![bytes.len()];
         for sequence in 5..12_u64 {
-            bytes.extend(frame(sequence, Timestamp::from_ms(1_000), &vec![b'x'; usize::try_from(sequence).unwrap()]));
+            bytes.extend(frame(sequence, Timestamp::from_ms(1_000), &encoded(sequence)));
             ends.push(bytes.len());
         }
         (bytes, ends)
@@ -123,27 +175,39 @@ mod tests {
                     assert_eq!(recovered.contents.frames.len(), whole - 1);
                     assert_eq!(recovered.good_bytes, ends[whole - 1]);
                     assert_eq!(recovered.damaged, !ends.contains(&length));
-                    assert_eq!((recovered.first_sequence, recovered.contents.anchor), (5, Some("anchor".into())));
+                    assert_eq!((recovered.first_sequence, recovered.contents.anchor), (5, Some(encoded(4))));
                 }
             }
         }
     }
 
     #[test]
-    fn every_flipped_bit_is_noticed() {
-        let (bytes, ends) = segment();
+    fn every_flipped_bit_is_put_right() {
+        let (bytes, _) = segment();
         let intact = recover(&Bytes::copy_from_slice(&bytes)).unwrap();
+        assert_eq!((intact.mended, intact.damaged), (0, false));
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            let whole = ends.iter().filter(|end| **end <= bit / 8).count();
-            match recover(&flipped.into()) {
-                None => assert_eq!(whole, 0),
-                Some(recovered) => {
-                    assert!(recovered.damaged, "bit {bit}");
-                    assert_eq!(recovered.contents.frames, intact.contents.frames[..whole - 1]);
-                }
-            }
+            let recovered = recover(&flipped.into()).unwrap();
+            assert_eq!(recovered.contents, intact.contents, "bit {bit}");
+            let mended = usize::from(bit / 8 >= MAGIC.len());
+            assert_eq!((recovered.damaged, recovered.mended), (false, mended), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn two_flipped_bits_of_a_record_are_noticed() {
+        let (bytes, ends) = segment();
+        let intact = recover(&Bytes::copy_from_slice(&bytes)).unwrap();
+        let record = ends[2]..ends[3];
+        for bit in record.start * 8 + 1..record.end * 8 {
+            let mut flipped = bytes.clone();
+            flipped[record.start] ^= 1;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let recovered = recover(&flipped.into()).unwrap();
+            assert!(recovered.damaged, "bit {bit}");
+            assert_eq!(recovered.contents.frames, intact.contents.frames[..2]);
         }
     }
 }

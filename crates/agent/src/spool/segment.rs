@@ -1,14 +1,14 @@
 //! A run of frames that stands alone: in memory, on disk, or both.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::{fs, io};
 
 use bytes::Bytes;
 use procession_codec::frame::decode;
 use procession_codec::{Frame, FrameKind, HostState};
 use procession_model::{Loss, Timestamp};
 
+use super::disk::{self, AppendedFile};
 use super::record;
 use crate::outbox::OutboxError;
 
@@ -39,10 +39,7 @@ pub(crate) struct Contents {
 enum Disk {
     /// Only in memory.
     None,
-    Writing {
-        path: PathBuf,
-        file: File,
-    },
+    Writing(AppendedFile),
     Written {
         path: PathBuf,
     },
@@ -82,7 +79,7 @@ impl Segment {
     pub(crate) fn push(&mut self, time: Timestamp, frame: Bytes) -> io::Result<()> {
         let sequence = self.end();
         let written = match &mut self.disk {
-            Disk::Writing { file, .. } => file.write_all(&record::frame(sequence, time, &frame)),
+            Disk::Writing(file) => file.append(&record::frame(sequence, time, &frame)),
             Disk::None | Disk::Written { .. } => Ok(()),
         };
         self.bytes += record::HEADER_BYTES + frame.len();
@@ -101,24 +98,28 @@ impl Segment {
     /// What was written survives the loss of power from here on.
     pub(crate) fn sync(&self) -> io::Result<()> {
         match &self.disk {
-            Disk::Writing { file, .. } => file.sync_data(),
+            Disk::Writing(file) => file.sync(),
             Disk::None | Disk::Written { .. } => Ok(()),
         }
     }
 
-    /// No frame will follow: what is on disk need not be in memory.
-    pub(crate) fn close(&mut self) {
-        if let Disk::Writing { path, .. } = &self.disk {
-            self.disk = Disk::Written { path: path.clone() };
-            self.contents = None;
-        }
+    /// No frame will follow: what is on disk need not be in memory, and survives the loss of power from here on.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        let Disk::Writing(file) = &self.disk else { return Ok(()) };
+        file.sync()?;
+        self.disk = Disk::Written { path: file.path().to_owned() };
+        self.contents = None;
+        Ok(())
     }
 
     /// Takes it off the disk.
     pub(crate) fn delete_file(&mut self) {
-        if let Disk::Writing { path, .. } | Disk::Written { path } = std::mem::replace(&mut self.disk, Disk::None)
-            && let Err(error) = fs::remove_file(&path)
-        {
+        let path = match std::mem::replace(&mut self.disk, Disk::None) {
+            Disk::None => return,
+            Disk::Writing(file) => file.path().to_owned(),
+            Disk::Written { path } => path,
+        };
+        if let Err(error) = disk::remove_file(&path) {
             tracing::warn!(%error, path = %path.display(), "a file of the spool could not be deleted");
         }
     }
@@ -127,7 +128,8 @@ impl Segment {
     pub(crate) fn load(&mut self) -> Result<&Contents, OutboxError> {
         let contents = match (self.contents.take(), &self.disk) {
             (Some(contents), _) => contents,
-            (None, Disk::Writing { path, .. } | Disk::Written { path }) => {
+            (None, Disk::Writing(_)) => return Err(OutboxError::Damaged),
+            (None, Disk::Written { path }) => {
                 let recovered = record::recover(&read(path)?).ok_or(OutboxError::Damaged)?;
                 if recovered.contents.frames.len() as u64 != self.count {
                     return Err(OutboxError::Damaged);
@@ -178,30 +180,13 @@ impl Contents {
 }
 
 fn create(path: PathBuf, first_sequence: u64, anchor: Option<&Bytes>) -> io::Result<Disk> {
-    let mut options = fs::OpenOptions::new();
-    options.append(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&path)?;
-    match file.write_all(&record::begin(first_sequence, anchor)) {
-        Ok(()) => {
-            sync_folder_of(&path)?;
-            Ok(Disk::Writing { path, file })
-        }
-        Err(error) => {
-            drop(file);
-            fs::remove_file(&path)?;
-            Err(error)
-        }
+    let mut file = AppendedFile::create(path)?;
+    let written = file.append(&record::begin(first_sequence, anchor)).and_then(|()| disk::sync_folder_of(file.path()));
+    if let Err(error) = written {
+        disk::remove_file(file.path())?;
+        return Err(error);
     }
-}
-
-/// A new file survives the loss of power once its folder does.
-fn sync_folder_of(path: &std::path::Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
+    Ok(Disk::Writing(file))
 }
 
 /// A whole segment from disk.

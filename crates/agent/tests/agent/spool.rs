@@ -154,6 +154,63 @@ async fn a_cut_file_keeps_what_was_whole() {
     }
 }
 
+/// Row 8: 1,000 flipped bits in what waits on disk. No panic, and nothing is lost: a single wrong bit is put right.
+#[tokio::test(start_paused = true)]
+async fn a_thousand_bit_flips_in_the_spool_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = MadeMachine::default();
+    live_alone_until(150, &machine, spooling(folder.path())).await;
+    let last = machine.taken.load(Ordering::SeqCst);
+    let intact: Vec<(PathBuf, Vec<u8>)> =
+        segments(folder.path()).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    assert!(intact.len() >= 3, "several segments");
+    let mut random = fastrand::Rng::with_seed(8);
+    for flip in 0..1_000 {
+        for segment in segments(folder.path()) {
+            fs::remove_file(segment).unwrap();
+        }
+        let flipped = random.usize(0..intact.len());
+        for (index, (path, bytes)) in intact.iter().enumerate() {
+            let mut bytes = bytes.clone();
+            if index == flipped {
+                let bit = random.usize(0..bytes.len() * 8);
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        machine.taken.store(last, Ordering::SeqCst);
+        let (mut links, agent) = start(&machine, spooling(folder.path()));
+        let streams = take_until(last + 1, &mut links).await;
+        assert_eq!(numbers(&streams), (1..=last + 1).collect::<Vec<_>>(), "flip {flip}");
+        assert!(streams.values().all(|kept| kept.losses.is_empty()), "flip {flip}");
+        agent.abort();
+        assert!(agent.await.unwrap_err().is_cancelled());
+    }
+}
+
+/// Row 8, where more is wrong than a bit: what cannot be read any more is told.
+#[tokio::test(start_paused = true)]
+async fn what_damage_takes_from_the_spool_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = MadeMachine::default();
+    live_alone_until(200, &machine, spooling(folder.path())).await;
+    let damaged = &segments(folder.path())[1];
+    let mut bytes = fs::read(damaged).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 20].fill(0xa5);
+    fs::write(damaged, bytes).unwrap();
+    let last = machine.taken.load(Ordering::SeqCst);
+    let (mut links, agent) = start(&machine, spooling(folder.path()));
+    let streams = take_until(last + 1, &mut links).await;
+    let taken = numbers(&streams);
+    let missing = (1..=last).filter(|number| !taken.contains(number)).count() as u64;
+    let told: u64 = streams.values().flat_map(|kept| &kept.losses).filter_map(|loss| loss.count).sum();
+    assert!((1..64).contains(&missing), "{missing}");
+    assert_eq!(told, missing, "exactly what is missing");
+    agent.abort();
+}
+
 /// The folder cannot be used: the agent goes on in memory.
 #[tokio::test(start_paused = true)]
 async fn a_spool_that_cannot_be_used_is_no_reason_to_stop() {
