@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// Every snapshot drains too. Longer would save a wake-up or two between snapshots, and lose the beginning of a flood.
+/// Every snapshot drains too. Longer would lose the beginning of a flood.
 const LONGEST: Duration = Duration::from_secs(2);
+/// Where the kernel keeps so many lives, a flood is not lost either if nobody comes between two ordinary snapshots.
+const MUCH_ROOM: usize = 40_000;
+const LONGEST_WITH_MUCH_ROOM: Duration = Duration::from_secs(5);
 const SHORTEST: Duration = Duration::from_millis(25);
 /// Above this share of the kernel's buffer we come twice as often, far below it half as often.
 const FULL: f64 = 0.25;
@@ -13,11 +16,15 @@ const FULL: f64 = 0.25;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DrainPace {
     period: Duration,
+    longest: Duration,
 }
 
 impl DrainPace {
-    pub(crate) const fn new() -> Self {
-        Self { period: LONGEST }
+    /// For a kernel that keeps so many short lives.
+    pub(crate) fn new(room: Option<usize>) -> Self {
+        let much = room.is_some_and(|lives| lives >= MUCH_ROOM);
+        let longest = if much { LONGEST_WITH_MUCH_ROOM } else { LONGEST };
+        Self { period: longest, longest }
     }
 
     /// When to come again, after a snapshot, which drained as well.
@@ -30,7 +37,7 @@ impl DrainPace {
         if full > FULL {
             self.period = (self.period / 2).max(SHORTEST);
         } else if full < FULL / 8.0 {
-            self.period = (self.period * 2).min(LONGEST);
+            self.period = (self.period * 2).min(self.longest);
         }
         self.period
     }
@@ -42,7 +49,8 @@ mod tests {
 
     #[test]
     fn follows_the_load() {
-        let mut pace = DrainPace::new();
+        assert_eq!(DrainPace::new(Some(MUCH_ROOM)).after_snapshot(), LONGEST_WITH_MUCH_ROOM);
+        let mut pace = DrainPace::new(None);
         assert_eq!(pace.next(0.0), LONGEST);
         assert_eq!(pace.next(0.5), LONGEST / 2);
         assert_eq!(pace.next(0.2), LONGEST / 2);

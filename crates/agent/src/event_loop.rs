@@ -162,12 +162,13 @@ impl Agent {
         }
         let first = if config.once { config.interval } else { Duration::ZERO };
         let drain_at = watcher.drain().map(|_| Instant::now());
+        let room = watcher.room();
         Ok(Self {
             watcher,
             session: None,
             ticks: ticks(Instant::now() + first, config.interval),
             health_ticks: ticks(Instant::now() + HEALTH_PERIOD, HEALTH_PERIOD),
-            drain_pace: DrainPace::new(),
+            drain_pace: DrainPace::new(room),
             drain_at,
             hostname,
             installation,

@@ -22,6 +22,11 @@ pub trait Sampler: Send {
         None
     }
 
+    /// How many short lives the kernel keeps until the next drain, roughly; nothing where there are no events.
+    fn room(&self) -> Option<usize> {
+        None
+    }
+
     /// Follows the server's wishes on what to collect and mask.
     fn apply(&mut self, _settings: &AgentSettings) -> Result<(), ProbeError> {
         Ok(())
@@ -63,6 +68,10 @@ impl Sampler for ProbeSampler {
 
     fn drain(&mut self) -> Option<f64> {
         self.probe.drain()
+    }
+
+    fn room(&self) -> Option<usize> {
+        self.probe.room()
     }
 
     /// A new probe, where anything changes: it reads every command line again, so that what has become secret is masked

@@ -85,6 +85,11 @@ impl Watcher {
         self.sampler.drain()
     }
 
+    /// See [`Sampler::room`].
+    pub(crate) fn room(&self) -> Option<usize> {
+        self.sampler.room()
+    }
+
     /// Resident memory at the last snapshot.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.snapshot.host.get(HostMetric::AgentMemory).unwrap_or(0)

@@ -72,6 +72,12 @@ impl Probe {
         self.collector.drain()
     }
 
+    /// How many processes that begin and end at once the kernel's buffer holds until [`Probe::drain`] comes, roughly;
+    /// nothing where there are no events.
+    pub fn room(&self) -> Option<usize> {
+        self.collector.room()
+    }
+
     /// What this probe cannot do here and why, for people.
     pub fn notes(&self) -> &[String] {
         self.collector.notes()

@@ -7,7 +7,7 @@ use procession_model::{Description, FieldErrorReason, Identity, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 
-use super::file::{ReadBuffer, leading_number};
+use super::file::{ReadBuffer, leading_number, number_after};
 use super::stat::Stat;
 use super::users::Users;
 use crate::field_errors::{Field, FieldErrorSet};
@@ -92,6 +92,12 @@ impl Describer {
         let status = self.read(proc, pid, "status", STATUS_BYTES_MAX)?;
         let uid = effective_uid(status);
         Ok(uid.map(|uid| self.users.name(uid)))
+    }
+
+    /// Whether this is the number of a thread: they have folders too, which are not listed.
+    pub(super) fn is_thread(&mut self, proc: BorrowedFd<'_>, pid: u32) -> bool {
+        let status = self.read(proc, pid, "status", STATUS_BYTES_MAX);
+        status.ok().and_then(|status| number_after(status, b"Tgid:")).is_some_and(|leader| leader != u64::from(pid))
     }
 
     fn cgroup(&mut self, proc: BorrowedFd<'_>, pid: u32) -> Result<Option<Arc<str>>, Errno> {

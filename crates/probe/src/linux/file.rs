@@ -53,6 +53,13 @@ impl ReadBuffer {
         }
     }
 
+    /// A text that the kernel makes at once: as much as fits at the first read, so that there is no more where it does not
+    /// fill the buffer.
+    fn read_text(&mut self, file: impl AsFd, bytes_max: usize) -> Result<&[u8], Errno> {
+        let length = rustix::io::pread(file.as_fd(), &mut self.bytes[..], 0)?;
+        if length < self.bytes.len() { Ok(&self.bytes[..length]) } else { self.read_whole(file, bytes_max) }
+    }
+
     /// Opens, reads and closes.
     pub(super) fn read_path(&mut self, folder: impl AsFd, path: &str, bytes_max: usize) -> Result<&[u8], Errno> {
         let file = open(folder, path, OFlags::empty())?;
@@ -79,7 +86,7 @@ impl KeptFile {
 
     pub(super) fn read(&mut self) -> Result<&[u8], ProbeError> {
         let Self { path, file, buffer } = self;
-        buffer.read_whole(&*file, Self::BYTES_MAX).map_err(|error| read_error(path, error))
+        buffer.read_text(&*file, Self::BYTES_MAX).map_err(|error| read_error(path, error))
     }
 
     pub(super) fn missing(&self, what: &'static str) -> ProbeError {

@@ -8,6 +8,7 @@ use rustix::fd::BorrowedFd;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::file::{KeptFile, leading_number, number_after};
+use super::newcomers::Forks;
 use crate::ProbeError;
 use crate::rate::cpu_hundredths;
 
@@ -26,6 +27,7 @@ pub(super) struct HostCounters {
     memory_used_bytes: Option<u64>,
     swap_used_bytes: Option<u64>,
     load_hundredths: Option<u64>,
+    last_pid: Option<u32>,
     /// Time since boot in the ticks in which the kernel counts the starts of processes.
     pub(super) uptime_ticks: u64,
     own_cpu_us: u64,
@@ -63,8 +65,10 @@ impl HostFiles {
         if !parse_stat(self.stat.read()?, &mut counters) {
             return Err(self.stat.missing("line of CPU counters and boot time"));
         }
+        let loads = self.loadavg.read()?;
+        counters.load_hundredths = decimal_hundredths(loads);
+        counters.last_pid = last_pid(loads);
         parse_meminfo(self.meminfo.read()?, &mut counters);
-        counters.load_hundredths = decimal_hundredths(self.loadavg.read()?);
         let Some(uptime_hundredths) = decimal_hundredths(self.uptime.read()?) else {
             return Err(self.uptime.missing("time since boot"));
         };
@@ -93,6 +97,14 @@ impl HostFiles {
             .with(HostMetric::CpuSteal, cpu(now.steal_ticks, earlier.steal_ticks))
             .with(HostMetric::Forks, now.forks.saturating_sub(earlier.forks))
             .with(HostMetric::AgentCpuMicros, now.own_cpu_us.saturating_sub(earlier.own_cpu_us))
+    }
+}
+
+impl HostCounters {
+    /// Where the kernel counts them.
+    pub(super) fn forks(&self) -> Option<Forks> {
+        let last_pid = self.last_pid.filter(|_| self.forks > 0)?;
+        Some(Forks { count: self.forks, last_pid })
     }
 }
 
@@ -150,6 +162,12 @@ fn decimal_hundredths(text: &[u8]) -> Option<u64> {
     whole.checked_mul(100)?.checked_add(hundredths)
 }
 
+/// The last number of `0.50 0.40 0.30 1/100 4711`.
+fn last_pid(text: &[u8]) -> Option<u32> {
+    let pid = text.trim_ascii_end().rsplit(|byte| *byte == b' ').next().and_then(leading_number)?;
+    u32::try_from(pid).ok().filter(|pid| *pid > 0)
+}
+
 /// The second number: resident pages.
 fn parse_statm(text: &[u8]) -> Option<u64> {
     text.split(|byte| *byte == b' ').nth(1).and_then(leading_number)
@@ -179,6 +197,12 @@ mod tests {
         assert_eq!(counters.swap_used_bytes, Some(0));
         parse_meminfo(b"Nothing: 1\n", &mut counters);
         assert_eq!((counters.memory_used_bytes, counters.swap_used_bytes), (None, None));
+    }
+
+    #[test]
+    fn reads_the_last_pid() {
+        assert_eq!(last_pid(b"0.50 0.40 0.30 1/100 4711\n"), Some(4711));
+        assert_eq!([last_pid(b"0.50 0.40 0.30 1/100 0\n"), last_pid(b"")], [None, None]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The pids in the proc file system, ascending.
 
 use std::mem::MaybeUninit;
+use std::ops::RangeInclusive;
 
 use rustix::fd::BorrowedFd;
 use rustix::fs::{RawDir, SeekFrom};
@@ -43,6 +44,19 @@ impl Listing {
         Ok(())
     }
 
+    /// In place of reading: those that are known, ascending, and those that may be there.
+    pub(super) fn assume(&mut self, known: impl Iterator<Item = u32>, perhaps: RangeInclusive<u32>) {
+        self.pids.clear();
+        self.pids.extend(known);
+        let known = self.pids.len();
+        for pid in perhaps {
+            if self.pids[..known].binary_search(&pid).is_err() {
+                self.pids.push(pid);
+            }
+        }
+        self.pids.sort_unstable();
+    }
+
     /// Ascending, no pid twice.
     pub(super) fn pids(&self) -> &[u32] {
         &self.pids
@@ -63,6 +77,15 @@ fn pid(name: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_assumed_ascends_and_is_there_once() {
+        let mut listing = Listing::new();
+        listing.assume([1, 5, 9, 12].into_iter(), 4..=10);
+        assert_eq!(listing.pids(), [1, 4, 5, 6, 7, 8, 9, 10, 12]);
+        listing.assume([3].into_iter(), 3..=3);
+        assert_eq!(listing.pids(), [3]);
+    }
 
     #[test]
     fn only_numbers_are_pids() {

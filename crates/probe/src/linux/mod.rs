@@ -15,6 +15,7 @@ mod facts;
 mod file;
 mod host;
 mod listing;
+mod newcomers;
 mod process_entry;
 mod stat;
 mod sweep;
@@ -35,6 +36,7 @@ use describe::Describer;
 use events::{BootClock, Events, Looked, monotonic_ns};
 use file::{open, read_error};
 use host::{HostCounters, HostFiles};
+use newcomers::Newcomers;
 use process_entry::ProcessEntry;
 use sweep::{Interval, Sweeper, TaskSource};
 use users::Users;
@@ -56,6 +58,8 @@ pub(crate) struct Collector {
     tasks: Option<Box<dyn TaskSource>>,
     events: Option<Events>,
     clock: BootClock,
+    /// Where the kernel's count of forks is about the pids that we see.
+    newcomers: Option<Newcomers>,
     earlier: Option<Earlier>,
     notes: Vec<String>,
 }
@@ -98,8 +102,9 @@ impl Collector {
         let describer = Describer::new(Users::new(&config.system_root), config.mask);
         let descriptors_max = config.descriptors_max.unwrap_or_else(half_of_the_descriptors);
         let sweeper = Sweeper::new(describer, config.fields, boot_time, descriptors_max);
+        let newcomers = has_own_pids(&proc_root).then(Newcomers::default);
         let clock = BootClock { boot_time, ticks_per_second: rustix::param::clock_ticks_per_second() };
-        Ok(Self { proc, proc_root, host_files, facts, sweeper, tasks, events, clock, earlier: None, notes })
+        Ok(Self { proc, proc_root, host_files, facts, sweeper, tasks, events, clock, newcomers, earlier: None, notes })
     }
 
     pub(crate) fn snapshot_into(&mut self, moment: Moment, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
@@ -111,13 +116,17 @@ impl Collector {
             .zip(length)
             .map(|(earlier, length)| Interval { length, began_uptime_ticks: earlier.counters.uptime_ticks });
         let began_ns = monotonic_ns();
+        let proc = self.proc.as_fd();
         let swept = match &mut self.tasks {
             // A kernel that changes its mind is no reason to see nothing.
             Some(tasks) => self
                 .sweeper
-                .sweep_tasks(self.proc.as_fd(), &mut **tasks, interval)
-                .or_else(|_| self.sweeper.sweep(self.proc.as_fd(), interval)),
-            None => self.sweeper.sweep(self.proc.as_fd(), interval),
+                .sweep_tasks(proc, &mut **tasks, interval)
+                .or_else(|_| self.sweeper.sweep(proc, None, interval)),
+            None => {
+                let newcomers = self.newcomers.as_mut().and_then(|them| them.since_the_look_before(counters.forks()));
+                self.sweeper.sweep(proc, newcomers, interval)
+            }
         };
         swept.map_err(|error| read_error(&self.proc_root, error))?;
         self.update_facts(&counters);
@@ -137,6 +146,10 @@ impl Collector {
 
     pub(crate) fn drain(&mut self) -> Option<f64> {
         self.events.as_mut().map(Events::drain)
+    }
+
+    pub(crate) fn room(&self) -> Option<usize> {
+        self.events.as_ref().map(Events::room)
     }
 
     pub(crate) fn notes(&self) -> &[String] {
@@ -210,6 +223,12 @@ fn open_sources(
             Ok(Sources::default())
         }
     }
+}
+
+/// Whether this is the kernel's own file system, with pids as we have them.
+fn has_own_pids(proc_root: &Path) -> bool {
+    let own = std::process::id().to_string();
+    proc_root == Path::new("/proc") && std::fs::read_link("/proc/self").is_ok_and(|told| told == Path::new(&own))
 }
 
 /// In place, as far as the same processes go on: counting references up and down again would touch every description.

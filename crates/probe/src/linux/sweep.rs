@@ -1,6 +1,7 @@
 //! One look at every process.
 
 use std::hash::BuildHasher as _;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,7 @@ impl Sweeper {
     ) -> Self {
         let reader = Reader {
             describer,
+            unlisted: false,
             fields,
             boot_time,
             ticks_per_second: rustix::param::clock_ticks_per_second(),
@@ -78,10 +80,20 @@ impl Sweeper {
         }
     }
 
-    /// Looks at every process. Without an interval this is the first look.
-    pub(super) fn sweep(&mut self, proc: BorrowedFd<'_>, interval: Option<Interval>) -> Result<(), Errno> {
+    /// Looks at every process. Where pids are given, whoever is new has one of them. Without an interval this is the first
+    /// look.
+    pub(super) fn sweep(
+        &mut self,
+        proc: BorrowedFd<'_>,
+        newcomers: Option<RangeInclusive<u32>>,
+        interval: Option<Interval>,
+    ) -> Result<(), Errno> {
         let Self { listing, entries, arrivals, departed: _, reader, error_counts } = self;
-        listing.read(proc)?;
+        reader.unlisted = newcomers.is_some();
+        match newcomers {
+            Some(pids) => listing.assume(entries.iter().map(|entry| entry.pid), pids),
+            None => listing.read(proc)?,
+        }
         error_counts.clear();
         reader.describer.begin_snapshot();
         let mut next = 0;
@@ -187,6 +199,8 @@ fn known<'entries>(
 #[derive(Debug)]
 struct Reader {
     describer: Describer,
+    /// Pids are assumed to be there: they may be threads'.
+    unlisted: bool,
     fields: OptionalFields,
     boot_time: Timestamp,
     ticks_per_second: u64,
@@ -208,6 +222,9 @@ impl Reader {
         interval: Option<Interval>,
     ) -> Result<Option<ProcessEntry>, Errno> {
         let file = self.open(proc, pid, "stat")?;
+        if self.unlisted && self.describer.is_thread(proc, pid) {
+            return Ok(None);
+        }
         let mut buffer = std::mem::replace(&mut self.buffer, ReadBuffer::empty());
         let entry = buffer
             .read_once(&file)

@@ -25,6 +25,10 @@ impl Collector {
         None
     }
 
+    pub(crate) fn room(&self) -> Option<usize> {
+        None
+    }
+
     pub(crate) fn notes(&self) -> &[String] {
         &[]
     }

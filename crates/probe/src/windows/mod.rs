@@ -122,6 +122,11 @@ impl Collector {
     }
 
     #[expect(clippy::unused_self, reason = "the same on every operating system")]
+    pub(crate) const fn room(&self) -> Option<usize> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "the same on every operating system")]
     pub(crate) const fn notes(&self) -> &[String] {
         &[]
     }

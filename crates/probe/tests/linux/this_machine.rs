@@ -97,6 +97,34 @@ fn an_ended_child_is_gone_and_its_parent_is_known() {
     assert!(snapshot.field_errors.iter().all(|error| &*error.field != "process"));
 }
 
+/// Whether or not the whole folder is listed at a look.
+#[test]
+fn whoever_begins_between_looks_is_seen_and_threads_are_not() {
+    let mut probe = Probe::new(ProbeConfig { events: Collection::Polling, ..ProbeConfig::default() }).unwrap();
+    let origin = Instant::now();
+    let mut children: Vec<Running> = Vec::new();
+    for _ in 0..30 {
+        children.push(Running::shell("read line"));
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (told, tells) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            told.send(rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()).unwrap();
+            ended.recv()
+        });
+        let thread_id = tells.recv().unwrap();
+        let snapshot = probe.snapshot(Moment::now(origin)).unwrap();
+        assert!(children.iter().all(|child| process(&snapshot, child.pid()).is_some()));
+        assert!(process(&snapshot, thread_id).is_none(), "a thread is not a process");
+        assert!(
+            snapshot
+                .processes
+                .is_sorted_by(|one, next| { one.description.identity.pid < next.description.identity.pid })
+        );
+        drop(end);
+        assert!(thread.join().unwrap().is_err());
+    }
+}
+
 #[test]
 fn few_descriptors_are_enough() {
     let children: Vec<_> = (0..8).map(|_| Running::shell("read line")).collect();

@@ -6,8 +6,10 @@ use aya::maps::{Array, MapData};
 
 use super::records::{EndedRecord, EventRecord};
 use super::ring::Ring;
-use crate::platform::events::{EventSource, Filled, LastWords, Lives};
+use crate::platform::events::{EventSource, Filled, LastWords, Lives, Lost};
 
+/// What a short life takes of the ring, with some arguments.
+const LIFE_BYTES: usize = 200;
 /// Room for some 20,000 lives that nobody fetched. It is the kernel's memory, mapped into ours.
 pub(super) const RING_BYTES: u32 = 4 << 20;
 /// The most events taken at once, so that a flood cannot hold the agent for ever.
@@ -39,17 +41,23 @@ impl Exits {
         Self { ring, lost, lost_before: 0, recent: [(0, 0); RECENT_MAX], next_recent: 0, page_bytes }
     }
 
-    /// Whether more was lost since the last time.
-    fn lost_more(&mut self) -> bool {
-        let Ok(lost) = self.lost.get(&0, 0) else { return true };
-        let before = std::mem::replace(&mut self.lost_before, lost);
-        lost != before
+    /// Since the last time.
+    fn lost(&mut self) -> Lost {
+        let Ok(lost) = self.lost.get(&0, 0) else { return Lost::Unknown };
+        match lost.wrapping_sub(std::mem::replace(&mut self.lost_before, lost)) {
+            0 => Lost::Nothing,
+            count => Lost::Events(count),
+        }
     }
 }
 
 impl EventSource for Exits {
     fn name(&self) -> &'static str {
         "bpf"
+    }
+
+    fn room(&self) -> usize {
+        self.ring.bytes() / LIFE_BYTES
     }
 
     fn drain(&mut self, lives: &mut Lives) -> Filled {
@@ -65,10 +73,10 @@ impl EventSource for Exits {
                 _ => {}
             }
         }
-        let overflowed = self.lost_more();
+        let lost = self.lost();
         #[expect(clippy::cast_precision_loss, reason = "a share, roughly")]
         let share = (bytes as f64 / self.ring.bytes() as f64).min(1.0);
-        Filled { share: if overflowed { 1.0 } else { share }, overflowed }
+        Filled { share: if lost == Lost::Nothing { share } else { 1.0 }, lost }
     }
 }
 

@@ -6,6 +6,7 @@
 //! /proc, once.
 
 mod exits;
+mod iterator;
 mod load;
 mod mapping;
 mod records;

@@ -1,14 +1,13 @@
 //! A look at all tasks by the iterator in the kernel.
 
-use std::error::Error;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read as _};
 
 use aya::Ebpf;
 use aya::programs::Iter;
 use rustix::io::Errno;
 
+use super::iterator::IteratorLink;
 use super::records::{ProcessRecord, TaskRecord, ThreadRecord};
 use super::unseen::Unseen;
 use crate::platform::stat::Stat;
@@ -25,7 +24,8 @@ const RECORDS_BYTES_MAX: usize = 400 << 20;
 /// All processes in one pass over the kernel's own list.
 pub(super) struct Tasks {
     /// Has the programs that tell of events too: they end with it.
-    program: Ebpf,
+    _programs: Ebpf,
+    iterator: IteratorLink,
     bytes: Vec<u8>,
     processes: Vec<ProcessRecord>,
     threads: Vec<ThreadRecord>,
@@ -60,14 +60,17 @@ impl fmt::Debug for Tasks {
 }
 
 impl Tasks {
-    pub(super) fn new(program: Ebpf, units: Units) -> Result<Self, Errno> {
+    pub(super) fn new(programs: Ebpf, units: Units) -> io::Result<Self> {
+        let program: &Iter =
+            programs.program(PROGRAM).ok_or(Errno::NOENT)?.try_into().map_err(io::Error::other)?;
+        let iterator = IteratorLink::new(program.fd().map_err(io::Error::other)?)?;
         let (bytes, processes, threads) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { program, bytes, processes, threads, unseen: Unseen::new()?, units })
+        Ok(Self { _programs: programs, iterator, bytes, processes, threads, unseen: Unseen::new()?, units })
     }
 
     /// Starts the iterator and reads all that it has, into memory that is used again. Returns how many bytes.
     fn read(&mut self) -> io::Result<usize> {
-        let mut file = self.start()?;
+        let mut file = self.iterator.begin()?;
         let mut length = 0;
         loop {
             if self.bytes.len() < length + READ_BYTES {
@@ -81,14 +84,6 @@ impl Tasks {
                 more => length += more,
             }
         }
-    }
-
-    /// An iterator cannot be turned back, so each look has a new one: it takes 2 µs.
-    fn start(&mut self) -> io::Result<File> {
-        let program = self.program.program_mut(PROGRAM).ok_or(Errno::NOENT)?;
-        let program: &mut Iter = program.try_into().map_err(io::Error::other)?;
-        let id = program.attach().map_err(refusal)?;
-        program.take_link(id).map_err(refusal)?.into_file().map_err(refusal)
     }
 
     /// Sorts out what was read.
@@ -125,18 +120,6 @@ impl TaskSource for Tasks {
         self.unseen.take_until(&mut next, u32::MAX, take);
         Ok(())
     }
-}
-
-/// What the operating system said, where it is among the causes.
-fn refusal(error: impl Error + Send + Sync + 'static) -> io::Error {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(inner) = cause {
-        if let Some(code) = inner.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            return io::Error::from_raw_os_error(code);
-        }
-        cause = inner.source();
-    }
-    io::Error::other(error)
 }
 
 /// The kernel goes through pids upwards; but a pid that is given anew meanwhile must not be there twice.

@@ -22,7 +22,7 @@ use source::Netlink;
 
 pub(super) use last_words::LastWords;
 pub(super) use lives::Lives;
-pub(super) use source::{EventSource, Filled};
+pub(super) use source::{EventSource, Filled, Lost};
 
 /// Programs that are told apart among the lives that are only counted.
 const SUMMARIES_MAX: usize = 1_000;
@@ -32,7 +32,8 @@ const SUMMARIES_MAX: usize = 1_000;
 pub(super) struct Events {
     source: Box<dyn EventSource>,
     lives: Lives,
-    overflowed: bool,
+    /// Since the snapshot before.
+    lost: Lost,
     /// When everything that had happened was drained the last time.
     drained_ns: u64,
 }
@@ -60,7 +61,7 @@ impl Events {
     }
 
     pub(super) fn new(source: Box<dyn EventSource>) -> Self {
-        Self { source, lives: Lives::default(), overflowed: false, drained_ns: monotonic_ns() }
+        Self { source, lives: Lives::default(), lost: Lost::Nothing, drained_ns: monotonic_ns() }
     }
 
     /// How the collector is called.
@@ -68,12 +69,17 @@ impl Events {
         self.source.name()
     }
 
+    /// How many short lives fit into the kernel's buffer, roughly.
+    pub(super) fn room(&self) -> usize {
+        self.source.room()
+    }
+
     /// Takes everything that has come. Returns how full the kernel's buffer was, at most 1.
     pub(super) fn drain(&mut self) -> f64 {
         let filled = self.source.drain(&mut self.lives);
         self.lives.count_beyond(LIVES_MAX);
         self.drained_ns = monotonic_ns();
-        self.overflowed |= filled.overflowed;
+        self.lost = self.lost.and(filled.lost);
         filled.share
     }
 
@@ -115,10 +121,13 @@ impl Events {
         }
         let parent = |life: &Life| find(life.parent_pid).map(|entry| &*entry.description);
         summarise(self.lives.take_beyond(), parent, describer, &mut snapshot.brief);
-        if std::mem::take(&mut self.overflowed) {
-            let from = earlier.unwrap_or_else(|| wall_time(now, 0));
-            snapshot.losses.push(Loss { kind: LossKind::Events, from, until: snapshot.time, count: None });
-        }
+        let count = match std::mem::take(&mut self.lost) {
+            Lost::Nothing => return,
+            Lost::Events(count) => Some(count),
+            Lost::Unknown => None,
+        };
+        let from = earlier.unwrap_or_else(|| wall_time(now, 0));
+        snapshot.losses.push(Loss { kind: LossKind::Events, from, until: snapshot.time, count });
     }
 }
 
