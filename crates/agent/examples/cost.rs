@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p procession-agent --example cost -- [PROCESSES] [ROUNDS] [WAY]` makes that many idle processes, looks at
 //! all processes of the machine by each way in turn, and prints one JSON object a way: the median of the rounds in
-//! nanoseconds, and its ratio to the loop that does nothing but `pread`. psutil is measured where `python3` (or the program
+//! nanoseconds, and its ratio to loops that do nothing but `pread`: one reads the very descriptors that a look reads, those
+//! of the host among them; the other only those of the processes. psutil is measured where `python3` (or the program
 //! in `PROCESSION_PYTHON`) has it.
 #![cfg_attr(target_os = "linux", expect(clippy::print_stdout, reason = "its output is what it is for"))]
 
@@ -29,6 +30,10 @@ mod linux {
     use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
     const SWEEPS: usize = 20;
+    /// What a look reads beside the processes' own.
+    const HOST_FILES: [&str; 5] = ["/proc/stat", "/proc/meminfo", "/proc/loadavg", "/proc/uptime", "/proc/self/statm"];
+    /// Those come first.
+    const BARE_WAYS: usize = 2;
     const PSUTIL: &str = "
 import sys, time, psutil
 sweeps = int(sys.argv[1])
@@ -71,21 +76,25 @@ print((time.process_time() - began) / seen * 1e9)
     }
 
     fn print(processes: usize, figures: &mut [(&str, Vec<f64>)]) {
-        let mut bare = None;
+        let mut bare = Vec::new();
         for (way, figures) in figures {
             figures.sort_by(f64::total_cmp);
             let Some(median) = figures.get(figures.len() / 2) else {
                 println!("{}", serde_json::json!({ "way": way, "skipped": "not to be had on this machine" }));
                 continue;
             };
-            let ratio = median / *bare.get_or_insert(*median);
+            if bare.len() < BARE_WAYS {
+                bare.push(*median);
+            }
+            let ratio = |to: usize| bare.get(to).map(|bare| (median / bare * 100.0).round() / 100.0);
             println!(
                 "{}",
                 serde_json::json!({
                     "way": way,
                     "processes_made": processes,
                     "ns_per_process": median.round(),
-                    "ratio_to_bare_pread": (ratio * 100.0).round() / 100.0,
+                    "ratio_to_bare_pread": ratio(0),
+                    "ratio_to_bare_pread_without_host_files": ratio(1),
                 })
             );
         }
@@ -93,7 +102,8 @@ print((time.process_time() - began) / seen * 1e9)
 
     fn ways() -> Result<Vec<(&'static str, Look)>, Box<dyn Error>> {
         Ok(vec![
-            ("bare pread", bare_pread()?),
+            ("bare pread", bare_pread(&HOST_FILES)?),
+            ("bare pread without host files", bare_pread(&[])?),
             ("procession", probe(ProbeConfig::default())?),
             (
                 "procession, no descriptors kept",
@@ -110,8 +120,9 @@ print((time.process_time() - began) / seen * 1e9)
         ])
     }
 
-    /// The least that anyone can do who reads `stat`: open descriptors, one buffer.
-    fn bare_pread() -> Result<Look, Box<dyn Error>> {
+    /// The least that anyone can do who reads `stat`, and these files of the host: open descriptors, one buffer.
+    fn bare_pread(host_files: &[&str]) -> Result<Look, Box<dyn Error>> {
+        let host_files = host_files.iter().map(File::open).collect::<Result<Vec<_>, _>>()?;
         let files: Vec<File> = fs::read_dir("/proc")?
             .filter_map(|entry| Some(entry.ok()?.path().join("stat")))
             .filter(|path| {
@@ -121,6 +132,9 @@ print((time.process_time() - began) / seen * 1e9)
             .collect();
         let mut buffer = [0; 4096];
         Ok(Box::new(move || {
+            for file in &host_files {
+                black_box(file.read_at(&mut buffer, 0).is_ok());
+            }
             files.iter().filter(|file| file.read_at(&mut buffer, 0).is_ok_and(|length| length > 0)).count()
         }))
     }

@@ -1,8 +1,9 @@
 //! What the whole agent costs while it watches and sends: CPU time, memory, bytes on the wire.
 //!
-//! `cargo run --release -p procession-agent --example whole -- AGENT [PROCESSES] [SECONDS] [INTERVAL] [COLLECTOR]` starts so many
-//! processes that the machine has that many, a small part of which work a little or start others now and then, then the
-//! agent program AGENT, sends its frames to a server within this bench that does nothing but acknowledge, and prints one JSON
+//! `cargo run --release -p procession-agent --example whole -- AGENT [PROCESSES] [SECONDS] [INTERVAL] [COLLECTOR] [LIVES]`
+//! starts so many processes that the machine has that many. As on an ordinary server most of them wait; one in fifteen
+//! works some milliseconds every second; and some start a program now and then that ends at once, LIVES of them in five
+//! seconds: 5 is a server with timers and health checks, 38 one that scripts keep busy. Then it starts the agent program AGENT, sends its frames to a server within this bench that does nothing but acknowledge, and prints one JSON
 //! object. CPU time is what the kernel counted for the agent's threads; bytes are those of the connection without TLS,
 //! which adds 22 to every message.
 #![cfg_attr(target_os = "linux", expect(clippy::print_stdout, reason = "its output is what it is for"))]
@@ -34,8 +35,10 @@ mod linux {
     const WARM_UP_TICKS: usize = 2;
     /// One process in this many works a little every second.
     const IDLE_FOR_ONE_BUSY: usize = 15;
-    /// One in this many starts another one every two seconds.
-    const IDLE_FOR_ONE_FORKING: usize = 60;
+    /// So often one that starts others does.
+    const FORKING_PERIOD: Duration = Duration::from_secs(2);
+    /// Lives are counted by this.
+    const LIVES_PERIOD: Duration = Duration::from_secs(5);
     /// Bytes of a binary message before its payload, from a client: two of header, two of length, four of mask.
     const MESSAGE_HEADER_BYTES: usize = 8;
 
@@ -49,7 +52,9 @@ mod linux {
         let seconds: u64 = arguments.next().as_deref().unwrap_or("60").parse()?;
         let interval = arguments.next().unwrap_or_else(|| "5s".to_owned());
         let collector = arguments.next().unwrap_or_else(|| "auto".to_owned());
-        let population = Population::new(processes.saturating_sub(count_processes()?))?;
+        let lives: u32 = arguments.next().as_deref().unwrap_or("5").parse()?;
+        let forking = usize::try_from(FORKING_PERIOD.as_millis() * u128::from(lives) / LIVES_PERIOD.as_millis())?;
+        let population = Population::new(processes.saturating_sub(count_processes()?), forking)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let measured = runtime.block_on(measure(&agent, [&interval, &collector], Duration::from_secs(seconds)))?;
         println!("{}", measured.to_json(fs::metadata(&agent)?.len())?);
@@ -68,7 +73,7 @@ mod linux {
                 std::thread::sleep(Duration::from_secs(1));
             } else {
                 drop(Command::new("true").status());
-                std::thread::sleep(Duration::from_secs(2));
+                std::thread::sleep(FORKING_PERIOD);
             }
         }
     }
@@ -235,11 +240,11 @@ mod linux {
     struct Population(#[expect(dead_code, reason = "they end with it")] Vec<Ended>);
 
     impl Population {
-        fn new(processes: usize) -> Result<Self, Box<dyn Error>> {
+        fn new(processes: usize, forking: usize) -> Result<Self, Box<dyn Error>> {
             let this = std::env::current_exe()?;
             let mut population = Vec::with_capacity(processes);
             for number in 0..processes {
-                let mut command = if number % IDLE_FOR_ONE_FORKING == 0 {
+                let mut command = if number < forking {
                     working(&this, "forking")
                 } else if number % IDLE_FOR_ONE_BUSY == 1 {
                     working(&this, "busy")

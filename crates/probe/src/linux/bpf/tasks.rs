@@ -61,8 +61,7 @@ impl fmt::Debug for Tasks {
 
 impl Tasks {
     pub(super) fn new(programs: Ebpf, units: Units) -> io::Result<Self> {
-        let program: &Iter =
-            programs.program(PROGRAM).ok_or(Errno::NOENT)?.try_into().map_err(io::Error::other)?;
+        let program: &Iter = programs.program(PROGRAM).ok_or(Errno::NOENT)?.try_into().map_err(io::Error::other)?;
         let iterator = IteratorLink::new(program.fd().map_err(io::Error::other)?)?;
         let (bytes, processes, threads) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { _programs: programs, iterator, bytes, processes, threads, unseen: Unseen::new()?, units })
