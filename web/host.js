@@ -240,7 +240,8 @@ function ProcessGrid({ model, grid }) {
 
 /** @param {HostModel} model @param {Grid | null} grid */
 function follow(model, grid) {
-  if (!grid) return;
+  // Before there are rows there is none to select, and it would count as selected when they come.
+  if (!grid || !model.tick.peek()) return;
   const selected = address.peek().params.get('sel') ?? '';
   if (selected !== grid.selected) grid.select(selected, true);
   else if (model.following && selected) grid.select(selected, true);

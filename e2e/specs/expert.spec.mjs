@@ -58,6 +58,20 @@ test('scroll place, focus and selection stay while thousands of rows change', as
   assert.deepEqual(now, { top: before, selected: 'task-1499', focused: true });
 });
 
+test('a link to a process brings it into sight, however late the processes come', async () => {
+  const sel = `1400@${Date.parse('2026-01-01T00:00:00Z')}`;
+  await page.route('**/process-snapshots/columns/**', async (route) => {
+    await page.locator('.grid').waitFor();
+    await page.waitForFunction(() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/arrange.js')));
+    await page.waitForTimeout(300);
+    await route.continue();
+  });
+  await page.goto(hostUrl(server, 'many', { sort: 'pid', list: '1', sel }));
+  await page.locator('.row.selected:not([hidden])', { hasText: 'task-1399' }).waitFor();
+  assert.ok((await page.locator('.grid').evaluate((grid) => grid.scrollTop)) > 10_000);
+  await page.unrouteAll();
+});
+
 test('a pause freezes everything while the host goes on, and going on catches up', async () => {
   await upload(31);
   await row('worker-one').locator('.cell.heat', { hasText: '31.0' }).waitFor();
