@@ -180,7 +180,9 @@ fn blocks_of_version_2() {
     assert_eq!(now.head[0], block::VERSION);
     let head = file("block-2.head", &now.head);
     let body = file("block-2.body", &now.body);
-    let segment = file("block-2.segment", &now.segment.unwrap());
-    assert_eq!(head[0], 2);
+    let segment = file("segment-2.bin", &now.segment.unwrap());
+    let older_segment = std::fs::read(golden("block-2.segment")).unwrap();
+    assert_eq!((head[0], segment[0], older_segment[0]), (2, 2, 1));
     check_block(&head, &body, &segment);
+    check_block(&head, &body, &older_segment);
 }

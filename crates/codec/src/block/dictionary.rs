@@ -17,7 +17,11 @@ use crate::compress::{compress_after, decompress_after};
 use crate::limits::STRING_BYTES_MAX;
 use crate::mend::mended;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The same with the lengths of strings before the text.
+const VERSION_1: u8 = 1;
+/// What ends each string, so that a compressor meets it where it meets the words around it. Never part of UTF-8.
+const END: u8 = 0xfd;
 /// An epoch with this much text is full.
 const TEXT_BYTES_FULL: usize = 1 << 20;
 /// An epoch with this many strings is full.
@@ -103,9 +107,9 @@ impl Dictionary {
 
     fn take_segment(&mut self, content: &[u8]) -> Result<(), DecodeError> {
         let mut reader = Reader::new(content);
-        match reader.u8()? {
-            VERSION => {}
-            version => return Err(DecodeError::UnknownVersion(version)),
+        let version = reader.u8()?;
+        if !matches!(version, VERSION | VERSION_1) {
+            return Err(DecodeError::UnknownVersion(version));
         }
         if reader.u32("an epoch")? != self.epoch || reader.u32("a segment")? != self.segments {
             return Err(DecodeError::Invalid("the place of a dictionary segment"));
@@ -116,23 +120,24 @@ impl Dictionary {
         let new = reader.take(new)?.to_vec();
         let len = reader.count(SEGMENT_TEXT_BYTES_MAX, 0, "text")?;
         let plain = decompress_after(&self.tail, reader.rest(), len)?;
-        self.extend(&plain, count, runs, new)
-    }
-
-    fn extend(&mut self, plain: &[u8], count: usize, runs: usize, new: Vec<u8>) -> Result<(), DecodeError> {
-        let mut reader = Reader::new(plain);
-        let mut lens = Vec::with_capacity(count.min(plain.len()));
-        for _ in 0..count {
-            lens.push(reader.count(STRING_BYTES_MAX, 0, "a string")?);
-        }
+        let mut reader = Reader::new(&plain);
+        let lens =
+            (0..if version == VERSION_1 { count } else { 0 }).map(|_| reader.count(STRING_BYTES_MAX, 0, "a string"));
+        let lens = lens.collect::<Result<Vec<_>, _>>()?;
         let codes = (0..runs).map(|_| reader.varint()).collect::<Result<_, _>>()?;
         let extracted = Extracted { text: reader.rest().to_vec(), codes, new };
-        let len_max = lens.iter().sum::<usize>();
-        if len_max > SEGMENT_TEXT_BYTES_MAX {
-            return Err(DecodeError::OverLimit("text"));
+        if version == VERSION_1 {
+            let len_max = lens.iter().sum::<usize>();
+            if len_max > SEGMENT_TEXT_BYTES_MAX {
+                return Err(DecodeError::OverLimit("text"));
+            }
+            let text = self.runs.restore(&extracted, len_max)?;
+            self.take_strings(&text, &lens)?;
+        } else {
+            let text = self.runs.restore(&extracted, SEGMENT_TEXT_BYTES_MAX)?;
+            let (text, lens) = without_ends(&text, count)?;
+            self.take_strings(&text, &lens)?;
         }
-        let text = self.runs.restore(&extracted, len_max)?;
-        self.take_strings(&text, &lens)?;
         self.segments += 1;
         self.tail.extend_from_slice(&extracted.text);
         let surplus = self.tail.len().saturating_sub(PREFIX_BYTES_MAX);
@@ -205,6 +210,25 @@ impl Dictionary {
     }
 }
 
+/// The text of so many strings without what ends them, and their lengths.
+fn without_ends(ended: &[u8], count: usize) -> Result<(Vec<u8>, Vec<usize>), DecodeError> {
+    let mut lens = Vec::with_capacity(count.min(ended.len()));
+    let mut text = Vec::with_capacity(ended.len());
+    let mut rest = ended;
+    while let Some(len) = rest.iter().position(|byte| *byte == END) {
+        if len > STRING_BYTES_MAX {
+            return Err(DecodeError::OverLimit("a string"));
+        }
+        lens.push(len);
+        text.extend_from_slice(&rest[..len]);
+        rest = &rest[len + 1..];
+    }
+    if !rest.is_empty() || lens.len() != count {
+        return Err(DecodeError::Invalid("the end of a string"));
+    }
+    Ok((text, lens))
+}
+
 /// Strings that a block needs and the dictionary does not have yet.
 pub(super) struct NewStrings<'a> {
     dictionary: &'a Dictionary,
@@ -238,12 +262,9 @@ impl<'a> NewStrings<'a> {
         if self.strings.is_empty() {
             return Ok(None);
         }
-        let text: Vec<u8> = self.strings.iter().flat_map(|string| string.bytes()).collect();
+        let text: Vec<u8> = self.strings.iter().flat_map(|string| string.bytes().chain([END])).collect();
         let extracted = self.dictionary.runs.clone().extract(&text);
         let mut plain = Vec::new();
-        for string in &self.strings {
-            put_len(&mut plain, string.len());
-        }
         for code in &extracted.codes {
             put_varint(&mut plain, *code);
         }
