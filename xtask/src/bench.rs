@@ -64,7 +64,7 @@ pub(crate) fn bench(options: &Options) -> Result<ExitCode> {
             bench.arg("--").args(&options.more);
             output_of(bench)?
         }
-        None if matches!(what, What::Agent) => bench_agent::measure()?,
+        None if matches!(what, What::Agent) => bench_agent::measure(&options.more)?,
         None => page(&options.more)?,
     };
     let tables = table_of_json_lines(&printed).unwrap_or(printed);

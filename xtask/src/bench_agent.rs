@@ -1,5 +1,5 @@
 //! `cargo xtask bench agent`: what watching costs a machine. Everything is built first, so that nothing builds while it is
-//! measured; then every table is made in the same run.
+//! measured; then every table is made in the same run. `-- --built` takes what a run before has built.
 
 use anyhow::Result;
 
@@ -11,13 +11,19 @@ use crate::workspace;
 const POPULATIONS: [&str; 2] = ["1000", "100"];
 const ROUNDS: &str = "2";
 /// Processes of the machine on which the whole agent is measured, and for how many seconds.
-const WHOLE: [&str; 3] = ["300", "25", "5s"];
-/// The second one is what an agent without the right to load programs into the kernel has.
-const COLLECTORS: [&str; 2] = ["auto", "events"];
+const WHOLE: [&str; 3] = ["300", "15", "5s"];
+/// Collector, and how many processes begin and end at once within five seconds. The first one is what an agent has with
+/// the right to load programs into the kernel, the second with that to the kernel's events, the third without any.
+const WATCHES: [(&str, &str); 4] = [("auto", "5"), ("events", "5"), ("polling", "5"), ("events", "38")];
+
+/// Among the arguments: all of it is built already.
+const BUILT: &str = "--built";
 
 /// The tables, as Markdown.
-pub(crate) fn measure() -> Result<String> {
-    build()?;
+pub(crate) fn measure(more: &[String]) -> Result<String> {
+    if !more.iter().any(|word| word == BUILT) {
+        build()?;
+    }
     let release = workspace::target().join("release/examples");
     let agent = workspace::target().join("small/procession-agent");
     let example = |name: &str, arguments: &[&str]| {
@@ -30,14 +36,18 @@ pub(crate) fn measure() -> Result<String> {
     text.push_str(&table(&looks));
     text.push_str("\nThe whole agent (profile `small`) while it sends to a server that acknowledges everything.\n\n");
     let agent = agent.to_string_lossy();
-    let whole = COLLECTORS
+    let whole = WATCHES
         .iter()
-        .map(|collector| example("whole", &[&[&*agent], &WHOLE[..], &[*collector]].concat()))
+        .map(|(collector, lives)| example("whole", &[&[&*agent], &WHOLE[..], &[*collector, *lives]].concat()))
         .collect::<Result<String>>()?;
     text.push_str(&table(&whole));
     text.push_str("\nProcesses that were started and gone at once.\n\n");
     // Events need a right that not everyone has who measures.
-    let storm = example("fork_storm", &[]).unwrap_or_else(|error| format!("not measured: {error:#}\n"));
+    let storms = ["events", "bpf"].map(|collector| {
+        let storm = example("fork_storm", &["20000", collector]);
+        storm.unwrap_or_else(|error| format!("{collector}: not measured: {error:#}\n"))
+    });
+    let storm = storms.concat();
     text.push_str(&format!("```text\n{storm}```\n"));
     Ok(text)
 }
