@@ -267,7 +267,7 @@ impl<S: Segments> Engine<S> {
     fn show(&self, work: HostWork, row: u64) {
         let in_row = |mut frame: OpenFrame| {
             frame.row = row;
-            self.open_bytes.add(frame.bytes.len());
+            self.open_bytes.add(frame.memory_bytes());
             frame
         };
         let mut host = work.cell.lock();

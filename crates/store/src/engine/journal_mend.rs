@@ -1,16 +1,13 @@
 //! A record of the journal in which one bit is not as it was written, put right.
 //!
-//! Frames go on from one another, so a record that is lost takes those after it with it: worth some arithmetic. A CRC-32 that
-//! does not fit tells which single bit would make it fit, for any record far below 512 MB, as no two single bits change it
-//! alike. Random damage looks like one such bit with a probability of one in 2^32 for each bit of the record, at most 1/2,000
-//! for the longest that is tried; it then has to be a frame that fits its host as well.
+//! Frames go on from one another, so a record that is lost takes those after it with it: worth some arithmetic. Random damage
+//! looks like one wrong bit with a probability of one in 2^32 for each bit of the record, at most 1/2,000 for the longest that
+//! is tried; it then has to be a frame that fits its host as well.
 
 use bytes::Bytes;
 
 use super::journal::{HEADER_BYTES, MARKER, checksum};
 
-/// The polynomial of CRC-32 (IEEE), lowest bit first.
-const POLYNOMIAL: u32 = 0xEDB8_8320;
 /// Longer records are not tried: the longer one is, the more random damage looks like a single bit.
 const BYTES_MAX: usize = 256 << 10;
 
@@ -28,7 +25,7 @@ pub(super) fn mended_at(row: &Bytes, at: usize) -> Option<(Bytes, usize)> {
     let fits = |length: u32| payload_of(length).filter(|(payload, _)| checksum(length.to_le_bytes(), payload) == sum);
     match (u16::from_le_bytes([m0, m1]) ^ u16::from_le_bytes(MARKER)).count_ones() {
         0 => {
-            let in_payload = payload_of(length).and_then(|(payload, end)| Some((mended(length, payload, sum)?, end)));
+            let in_payload = payload_of(length).and_then(|(payload, end)| Some((mended(length, &payload, sum)?, end)));
             in_payload.or_else(|| (0..u32::BITS).find_map(|bit| fits(length ^ 1 << bit)))
         }
         1 => fits(length),
@@ -37,26 +34,12 @@ pub(super) fn mended_at(row: &Bytes, at: usize) -> Option<(Bytes, usize)> {
 }
 
 /// The payload with the one bit turned that makes the checksum fit.
-fn mended(length: u32, payload: Bytes, sum: u32) -> Option<Bytes> {
+fn mended(length: u32, payload: &Bytes, sum: u32) -> Option<Bytes> {
     if payload.len() > BYTES_MAX {
         return None;
     }
-    let difference = checksum(length.to_le_bytes(), &payload) ^ sum;
-    if difference.is_power_of_two() {
-        // It is the checksum that has the wrong bit.
-        return Some(payload);
-    }
-    // What a wrong last bit changes, then the one before it, and so on.
-    let mut change = POLYNOMIAL;
-    for byte in (0..payload.len()).rev() {
-        for bit in (0..8).rev() {
-            if change == difference {
-                let mut mended = payload.to_vec();
-                mended[byte] ^= 1 << bit;
-                return Some(mended.into());
-            }
-            change = change >> 1 ^ if change & 1 == 1 { POLYNOMIAL } else { 0 };
-        }
-    }
-    None
+    let counted = [&length.to_le_bytes(), &payload[..]].concat();
+    let mended = Bytes::from(procession_codec::mend::mended(&counted, sum)?);
+    // A bit of the length would be another payload.
+    mended.starts_with(&length.to_le_bytes()).then(|| mended.slice(size_of::<u32>()..))
 }

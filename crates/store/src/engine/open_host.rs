@@ -30,6 +30,19 @@ pub(super) struct OpenFrame {
     pub(super) begun: BegunNames,
 }
 
+impl OpenFrame {
+    /// What it takes in memory, as far as that can be told: with short frames most of it is not their bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        memory_bytes(&self.bytes)
+    }
+}
+
+/// What an open frame of these bytes takes in memory.
+pub(super) fn memory_bytes(bytes: &Bytes) -> usize {
+    const ALLOCATION: usize = 32;
+    bytes.len() + ALLOCATION + size_of::<OpenFrame>()
+}
+
 /// Sums over the processes of a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct FrameTotals {
@@ -69,7 +82,7 @@ impl FrameTotals {
 /// The state before the first open frame.
 #[derive(Clone, Debug)]
 pub(super) enum Base {
-    /// Not read yet.
+    /// In the database alone: of ten thousand hosts they add up, and few are asked for what needs it.
     Asleep,
     /// There is nothing before it.
     Nothing,

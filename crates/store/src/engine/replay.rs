@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::ingest::position_after;
 use super::journal::{Record, read_row};
 use super::journal_rows::JournalRows;
-use super::open_host::{FrameTotals, OpenFrame, OpenHost};
+use super::open_host::{FrameTotals, OpenFrame, OpenHost, memory_bytes};
 use super::segments::{HostMark, JournalRow, Segments};
 use crate::{FrameOrigin, HostNumber, StoreError, StreamPosition, parallel};
 
@@ -100,7 +100,7 @@ impl Stretch {
         let host = self.hosts.entry(record.host).or_default();
         host.last_sequence = host.last_sequence.max(record.sequence);
         host.stream.step(record.origin, record.late);
-        self.open_bytes += record.frame.len();
+        self.open_bytes += memory_bytes(&record.frame);
         let frames = if record.late { &mut host.late } else { &mut host.frames };
         replace_from(frames, record.sequence, &mut self.rows);
         frames.push(OpenFrame {

@@ -23,7 +23,7 @@ use crate::{HostNumber, StoreError};
 pub struct SealPolicy {
     /// A run of so many frames is sealed.
     pub frames_max: usize,
-    /// A run of so many bytes is sealed.
+    /// A run of so many bytes in memory is sealed.
     pub bytes_max: usize,
     /// A run of so many process samples is sealed: opening a block takes as long as it has samples.
     pub samples_max: u64,
@@ -31,7 +31,7 @@ pub struct SealPolicy {
     pub age_max_ms: i64,
     /// A run whose last frame came so many milliseconds ago is sealed.
     pub silence_ms: i64,
-    /// When all open runs together have more bytes, the longest are sealed until half of it is left.
+    /// When all open runs together have more bytes in memory, the longest are sealed until half of it is left.
     pub open_bytes_max: usize,
     /// When the journal has more bytes, those that hold its oldest rows are sealed until half of it is left: a start reads it.
     pub journal_bytes_max: u64,
@@ -45,7 +45,7 @@ impl Default for SealPolicy {
             samples_max: 1 << 20,
             age_max_ms: 3_600_000,
             silence_ms: 600_000,
-            open_bytes_max: 192 << 20,
+            open_bytes_max: 176 << 20,
             journal_bytes_max: 512 << 20,
         }
     }
@@ -186,6 +186,8 @@ impl<S: Segments> Engine<S> {
     fn take_due(&self, cell: &Arc<HostCell>) -> Result<Due, StoreError> {
         let mut host = cell.lock();
         self.awake_state(&mut host)?;
+        // In memory until what is open goes on from the next one: readers do not see the one of the database until then.
+        host.base = self.base(&host)?;
         let due = Due {
             cell: Arc::clone(cell),
             mark: host.mark,
@@ -234,9 +236,8 @@ impl<S: Segments> Engine<S> {
         let mut base = due.base.clone();
         if !due.frames.is_empty() {
             let end = work.seal(open_run::base_state(&due.base)?, &due.frames, false)?;
-            let packed = open_run::pack_base(&end)?;
-            sealing.bases.push((host, packed.clone()));
-            base = Base::Keyframe(packed);
+            sealing.bases.push((host, open_run::pack_base(&end)?));
+            base = Base::Asleep;
         }
         work.seal(HostState::new(), &due.late, true)?;
         let mark = HostMark { epoch: work.dictionary.epoch(), ..due.sealed_mark() };
@@ -247,7 +248,7 @@ impl<S: Segments> Engine<S> {
 
     /// What was sealed leaves the open run.
     fn leave(&self, due: &Due, after: After) {
-        let bytes: usize = due.frames.iter().chain(&due.late).map(|frame| frame.bytes.len()).sum();
+        let bytes: usize = due.frames.iter().chain(&due.late).map(OpenFrame::memory_bytes).sum();
         self.open_bytes.remove(bytes);
         let mut host = due.cell.lock();
         host.frames.drain(..due.frames.len());
@@ -338,5 +339,5 @@ impl HostSealing {
 }
 
 fn open_bytes(host: &OpenHost) -> usize {
-    host.frames.iter().chain(&host.late).map(|frame| frame.bytes.len()).sum()
+    host.frames.iter().chain(&host.late).map(OpenFrame::memory_bytes).sum()
 }

@@ -65,7 +65,7 @@ impl<S: Segments> Engine<S> {
         let view = HostView {
             engine: self,
             mark: open.mark,
-            base: open.base.clone(),
+            base: if open.frames.is_empty() { Base::Nothing } else { self.base(&open)? },
             state,
             from_base: open.from_base,
             newest: SnapshotId::new(host, open.newest_sequence()).ok(),

@@ -30,14 +30,14 @@ impl<S: Segments> Engine<S> {
             if kept {
                 last_good = open.sequence;
             } else {
-                dropped.push((open.sequence, open.row, open.bytes.len()));
+                dropped.push((open.sequence, open.row, open.memory_bytes()));
             }
             kept
         });
         host.late.retain_mut(|open| {
             let kept = go_on(&mut HostState::new(), open, 0);
             if !kept {
-                dropped.push((open.sequence, open.row, open.bytes.len()));
+                dropped.push((open.sequence, open.row, open.memory_bytes()));
             }
             kept
         });
@@ -48,12 +48,17 @@ impl<S: Segments> Engine<S> {
         Ok(state)
     }
 
+    /// What the open frames of a host, whose lock is held, go on from.
+    pub(super) fn base(&self, host: &OpenHost) -> Result<Base, StoreError> {
+        match &host.base {
+            Base::Asleep => Ok(self.segments.base(host.mark.host)?.map_or(Base::Nothing, Base::Keyframe)),
+            known => Ok(known.clone()),
+        }
+    }
+
     /// The state before the first open frame, and the sequence of the frame that goes on from it.
     fn base_state(&self, host: &mut OpenHost) -> Result<(HostState, u32), StoreError> {
-        if matches!(host.base, Base::Asleep) {
-            host.base = self.segments.base(host.mark.host)?.map_or(Base::Nothing, Base::Keyframe);
-        }
-        let error = match open_run::base_state(&host.base) {
+        let error = match open_run::base_state(&self.base(host)?) {
             Ok(state) => return Ok((state, host.mark.sealed)),
             Err(error) => error,
         };
