@@ -68,16 +68,27 @@ pub(crate) fn gather<S: Segments>(
     level: Level,
     filter: Filter<'_>,
 ) -> Result<Option<Gathered>, StoreError> {
+    let mut damaged: Vec<BlockEntry> = Vec::new();
     for _ in 0..ATTEMPTS_MAX {
         // Rollups first: what was sealed after this is still seen as snapshots.
         let of = |level| engine.segments().blocks(BlockFilter { host: Some(host), level, range: Range::default() });
-        let entries = [of(Level::Minute)?, of(Level::QuarterHour)?, of(Level::Hour)?];
+        let mut entries = [of(Level::Minute)?, of(Level::QuarterHour)?, of(Level::Hour)?];
+        let is_whole = |entry: &BlockEntry| !damaged.iter().any(|damaged| is_from(entry, damaged));
+        entries[2].retain(is_whole);
         let Some(view) = engine.view(host)? else {
             return Ok(None);
         };
         let parts = view.parts(Range::default())?;
-        let mut plan = Plan { engine, entries, parts: &parts, filter, pieces: Vec::new(), is_stale: false };
-        plan.cover(range, level)?;
+        let mut plan =
+            Plan { engine, entries, parts: &parts, filter, pieces: Vec::new(), is_stale: false, damaged: None };
+        let covered = plan.cover(range, level);
+        if let (Err(error), Some(entry)) = (&covered, plan.damaged) {
+            // The blocks that it was made of are still there: they are read instead, from there on.
+            tracing::error!(%error, "hours are damaged");
+            damaged.push(entry);
+            continue;
+        }
+        covered?;
         if !plan.is_stale {
             let mut pieces = plan.pieces;
             pieces.sort_by_key(Piece::first_time);
@@ -85,6 +96,11 @@ pub(crate) fn gather<S: Segments>(
         }
     }
     Err(StoreError::Damaged(format!("host {host}: rollups without bytes")))
+}
+
+/// Whether an entry is another one or comes after it.
+fn is_from(entry: &BlockEntry, other: &BlockEntry) -> bool {
+    entry.late == other.late && entry.first_sequence >= other.first_sequence
 }
 
 impl Level {
@@ -138,6 +154,8 @@ struct Plan<'a, S: Segments> {
     pieces: Vec<Piece>,
     /// Whether a rollup was replaced meanwhile.
     is_stale: bool,
+    /// Hours that could not be read, while all that they were made of is still there.
+    damaged: Option<BlockEntry>,
 }
 
 impl<S: Segments> Plan<'_, S> {
@@ -248,7 +266,12 @@ impl<S: Segments> Plan<'_, S> {
 
     fn add_rolled(&mut self, range: Range, mut entries: Vec<BlockEntry>) -> Result<(), StoreError> {
         entries.retain(|entry| range.touches(entry.first_time, entry.last_time));
-        for rollup in parallel::each(&entries, BLOCKS_EACH, |entry| self.rollup(entry)) {
+        let rollups = parallel::each(&entries, BLOCKS_EACH, |entry| self.rollup(entry));
+        for (rollup, entry) in rollups.into_iter().zip(&entries) {
+            if matches!(rollup, Err(StoreError::Damaged(_))) && entry.level == Level::Hour && self.has_blocks_of(entry)
+            {
+                self.damaged = Some(*entry);
+            }
             let Some(rollup) = rollup? else {
                 self.is_stale = true;
                 return Ok(());
@@ -263,6 +286,12 @@ impl<S: Segments> Plan<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the blocks that a rollup was made of are still there.
+    fn has_blocks_of(&self, entry: &BlockEntry) -> bool {
+        let blocks = self.parts.iter().filter_map(|part| part.entry()).filter(|block| block.late == entry.late);
+        blocks.map(|block| block.first_sequence).min().is_some_and(|first| first <= entry.first_sequence)
     }
 
     /// As much of a rollup as is asked for.
