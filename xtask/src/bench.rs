@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 
-use crate::command::{cargo, command, output_of, run};
+use crate::command::{cargo, command, output_of, run, run_watching};
 use crate::{bench_agent, workspace};
 
 const DOCUMENT: &str = "docs/BENCHMARKS.md";
@@ -62,7 +62,9 @@ pub(crate) fn bench(options: &Options) -> Result<ExitCode> {
         Some(arguments) => {
             let mut bench = cargo(arguments);
             bench.arg("--").args(&options.more);
-            output_of(bench)?
+            let mut printed = String::new();
+            run_watching(bench, |line| printed.extend([line, "\n"]))?;
+            printed
         }
         None if matches!(what, What::Agent) => bench_agent::measure(&options.more)?,
         None => page(&options.more)?,

@@ -20,6 +20,7 @@ pub(crate) struct Options {
 
 const SOAKS: &[Step] = &[
     Step { name: "kill", about: "1,000 times kill -9 in mid-ingest: nothing acknowledged is lost", run: kill },
+    Step { name: "flips", about: "100,000 wrong bits in a journal: each is put right and told", run: flips },
     Step { name: "disk", about: "the server's disk fills and is emptied again (mounts a small one)", run: disk },
     Step { name: "backup", about: "100 backups in mid-ingest: each restores and verifies", run: backup },
     Step {
@@ -49,6 +50,13 @@ pub(crate) fn soak(options: &Options) -> Result<ExitCode> {
 fn kill() -> Result<()> {
     let mut command = cargo(&["test", "--locked", "--package", "procession", "--test", "binary", "killed::"]);
     command.env("PROCESSION_TEST_KILLS", "1000");
+    run(command)
+}
+
+fn flips() -> Result<()> {
+    let mut command =
+        cargo(&["test", "--locked", "--package", "procession-store", "--test", "damage", "a_thousand_flipped_bits"]);
+    command.env("PROCESSION_TEST_FLIPS", "100000");
     run(command)
 }
 

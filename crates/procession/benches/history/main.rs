@@ -1,6 +1,6 @@
 //! What history costs: bytes a process sample, samples a second, time to answer; beside plain SQLite rows and simple
 //! compressed columns made of the same input in the same run. `cargo xtask bench history` runs it and keeps the tables.
-#![expect(clippy::print_stdout, reason = "its output is its purpose")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output is its purpose")]
 
 mod asked;
 mod columns;

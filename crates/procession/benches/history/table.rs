@@ -14,7 +14,9 @@ impl Table {
         Self { head: head.iter().map(|cell| (*cell).to_owned()).collect(), rows: Vec::new() }
     }
 
+    /// Adds a row, and shows it at once: a run takes minutes, and one that is cut off has told something.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        eprintln!("{}", cells.join(" | "));
         self.rows.push(cells.into());
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn start(megabytes: u64, processes: u32) -> Result<Value> {
     let serving = Serving::start(folder.path())?;
     let took = began.elapsed();
     Ok(json!({
-        "what": format!("start on a journal of {megabytes} MB, {HOSTS} hosts, {frames} frames"),
+        "what": format!("start on a journal of {megabytes} MB, {HOSTS} hosts, {frames} frames, just written"),
         "longest_ms": u64::try_from(took.as_millis())?,
         "server_peak_mb": serving.cost()?.peak_mb,
     }))
