@@ -42,7 +42,7 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     (EARLIEST_MS..=LATEST_MS).contains(&ms).then(|| Timestamp::from_ms(ms))
 }
 
-/// Milliseconds of a time as [`format`] writes it, which is how nearly all are written: an upload has one a process. What is
+/// Milliseconds of a time as [`format()`] writes it, which is how nearly all are written: an upload has one a process. What is
 /// in any way special is left to the library.
 fn plain_ms(text: &[u8]) -> Option<i64> {
     let (whole, fraction) = text.split_first_chunk::<19>()?;
