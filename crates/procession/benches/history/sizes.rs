@@ -64,8 +64,8 @@ pub(crate) async fn measure(seed: u64, files: &[PathBuf]) -> Result<String> {
     Ok(format!("### Size\n\n{sizes}\n### Speed\n\n{SPEED_NOTE}\n\n{speeds}"))
 }
 
-const SPEED_NOTE: &str = "One core. Sealed with rollups: open frames decoded, blocks and dictionaries made and committed, rollups of both \
-     levels made of them and committed.";
+const SPEED_NOTE: &str = "One core. Sealed with rollups: open frames decoded, blocks and dictionaries made and committed, rollups \
+     that are due made of them and committed.";
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
 fn ratio(a: u64, b: u64) -> f64 {
