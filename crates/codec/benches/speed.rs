@@ -169,6 +169,14 @@ fn hour_open_for_cpu(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
+fn hour_open_without_metrics(bencher: Bencher<'_, '_>) {
+    let (block, dictionary) = &*HOUR;
+    bencher.counter(ItemsCount::new(block.summary.process_samples)).bench(|| {
+        Block::open_only(black_box(&block.head), &block.body, dictionary, &[]).map(|block| block.rows().len())
+    });
+}
+
+#[divan::bench]
 fn snapshot_of_a_cold_hour(bencher: Bencher<'_, '_>) {
     let (block, _) = &*HOUR;
     let segment = block.segment.as_ref().expect("new strings");

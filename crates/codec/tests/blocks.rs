@@ -6,9 +6,9 @@ mod support;
 
 use std::sync::Arc;
 
-use procession_codec::block::{Block, Dictionary, Effort, Head, SealError, Sealed, seal};
+use procession_codec::block::{Block, Dictionary, Effort, Head, RowSeries, SealError, Sealed, seal};
 use procession_codec::{Frame, FrameKind, HostState};
-use procession_model::{Description, Metric, Process, Sample, Snapshot, Timestamp};
+use procession_model::{Description, Identity, Metric, Process, Sample, Snapshot, Timestamp};
 use proptest::prelude::*;
 use support::{Oracle, Step, by_pid, steps};
 
@@ -53,9 +53,24 @@ fn same_samples(block: &Block, frame: u32, snapshot: &Snapshot) -> bool {
     })
 }
 
+/// Opened for some processes a block has the metrics of these, and of no others.
+fn check_few(block: &Block, sealed: &Sealed, dictionary: &Dictionary) {
+    let is_wanted = |identity: Identity| identity.pid % 3 == 0;
+    let few = Block::open_for(&sealed.head, &sealed.body, dictionary, &Metric::ALL, &is_wanted).unwrap();
+    assert_eq!(few.rows(), block.rows());
+    for (index, row) in block.rows().iter().enumerate() {
+        let is_wanted = is_wanted(row.description.identity);
+        for metric in Metric::ALL {
+            let all = if is_wanted { block.row_series(index, metric) } else { RowSeries::default() };
+            assert_eq!(few.row_series(index, metric), all);
+        }
+    }
+}
+
 fn check(run: &Run, part: std::ops::Range<usize>, sealed: &Sealed, dictionary: &Dictionary) {
     let block = Block::open(&sealed.head, &sealed.body, dictionary).unwrap();
     assert_eq!(*block.summary(), sealed.summary);
+    check_few(&block, sealed, dictionary);
     let head = Head::open(&sealed.head).unwrap();
     let skip = head.skip().unwrap();
     assert_eq!(head.summary(), &sealed.summary);

@@ -176,13 +176,61 @@ fn blocks_of_version_1() {
 
 #[test]
 fn blocks_of_version_2() {
+    let file = |name| std::fs::read(golden(name)).unwrap();
+    let (head, body) = (file("block-2.head"), file("block-2.body"));
+    assert_eq!(head[0], 2);
+    for (version, segment) in [(1, "block-2.segment"), (2, "segment-2.bin")] {
+        let segment = file(segment);
+        assert_eq!(segment[0], version);
+        check_block(&head, &body, &segment);
+    }
+}
+
+#[test]
+fn blocks_of_version_3() {
     let now = seal(&HostState::new(), &frames(), &Dictionary::new(5), Effort::Small).unwrap();
-    assert_eq!(now.head[0], block::VERSION);
-    let head = file("block-2.head", &now.head);
-    let body = file("block-2.body", &now.body);
+    let head = file("block-3.head", &now.head);
+    let body = file("block-3.body", &now.body);
     let segment = file("segment-2.bin", &now.segment.unwrap());
-    let older_segment = std::fs::read(golden("block-2.segment")).unwrap();
-    assert_eq!((head[0], segment[0], older_segment[0]), (2, 2, 1));
+    assert_eq!((head[0], block::VERSION, segment[0]), (3, 3, 2));
     check_block(&head, &body, &segment);
-    check_block(&head, &body, &older_segment);
+}
+
+/// Enough snapshots for columns of every kind.
+fn many_snapshots() -> Vec<Snapshot> {
+    let processes: Vec<_> =
+        (1..40).map(|pid| described(pid, 1_000 * i64::from(pid), "worker", &format!("worker --id={pid}"))).collect();
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut pages: Vec<u64> = processes.iter().map(|process| u64::from(process.identity.pid) << 8).collect();
+    let snapshot = |index: i64| {
+        let mut process = |(process, pages): (&Arc<Description>, &mut u64)| {
+            *pages += if random.u8(..) < 40 { 1 << random.u8(..20) } else { 0 };
+            let cpu = if random.u8(..) < 60 { 20 * random.u64(..30) } else { 0 };
+            self::process(process, sample(cpu, *pages))
+        };
+        Snapshot {
+            time: at(5_000 * index + index % 3),
+            processes: processes.iter().zip(&mut pages).map(&mut process).collect(),
+            ..Snapshot::default()
+        }
+    };
+    (0..60).map(snapshot).collect()
+}
+
+#[test]
+fn long_blocks_of_version_3() {
+    let snapshots = many_snapshots();
+    let mut state = HostState::new();
+    let frame = |snapshot| Arc::new(state.advance(snapshot).unwrap());
+    let frames: Vec<_> = (1..).zip(snapshots.iter().map(frame)).collect();
+    let now = seal(&HostState::new(), &frames, &Dictionary::new(0), Effort::Small).unwrap();
+    let head = file("block-3-long.head", &now.head);
+    let body = file("block-3-long.body", &now.body);
+    let segment = file("block-3-long.segment", &now.segment.unwrap());
+    let mut dictionary = Dictionary::new(0);
+    dictionary.push(&segment).unwrap();
+    let block = Block::open(&head, &body, &dictionary).unwrap();
+    for (frame, snapshot) in (0..).zip(snapshots) {
+        assert_eq!(block.snapshot(frame), Some(snapshot));
+    }
 }

@@ -52,7 +52,7 @@ impl Contexts {
 
     fn context(self, given: u8, before: u64) -> usize {
         let length = length(before) as usize;
-        let given = usize::from(given.min(GIVEN_MAX - 1));
+        let given = usize::from(given & (GIVEN_MAX - 1));
         match self {
             Self::One => 0,
             Self::Before => length.min(BEFORE_MAX - 1),
@@ -79,7 +79,7 @@ const TOP_BITS: u32 = 4;
 const TOP_CHANCES: usize = 1 << TOP_BITS;
 
 /// The chances of a column.
-struct Model {
+pub(super) struct Model {
     contexts: Contexts,
     lengths: Vec<[Chance; LENGTH_CHANCES]>,
     tops: Vec<[Chance; TOP_CHANCES]>,
@@ -87,12 +87,12 @@ struct Model {
 }
 
 impl Model {
-    fn new(contexts: Contexts) -> Self {
+    pub(super) fn new(contexts: Contexts) -> Self {
         let lengths = vec![[Chance::NEW; LENGTH_CHANCES]; contexts.count()];
         Self { contexts, lengths, tops: vec![[Chance::NEW; TOP_CHANCES]; u64::BITS as usize + 1], before: 0 }
     }
 
-    fn put(&mut self, encoder: &mut RangeEncoder, number: u64, given: u8) {
+    pub(super) fn put(&mut self, encoder: &mut RangeEncoder, number: u64, given: u8) {
         let chances = &mut self.lengths[self.contexts.context(given, self.before)];
         self.before = number;
         let length = length(number);
@@ -120,7 +120,7 @@ impl Model {
         encoder.put_even(number, rest - top);
     }
 
-    fn get(&mut self, decoder: &mut RangeDecoder<'_>, given: u8) -> u64 {
+    pub(super) fn get(&mut self, decoder: &mut RangeDecoder<'_>, given: u8) -> u64 {
         let number = self.number(decoder, given);
         self.before = number;
         number
@@ -164,13 +164,13 @@ pub(super) fn encode(numbers: &[u64], given: &[u8], contexts: Contexts, shorter_
     Some(encoder.finish()).filter(|bytes| bytes.len() < shorter_than)
 }
 
-/// The numbers of bytes that [`encode`] made; `None` if bytes are left over.
-pub(super) fn decode(bytes: &[u8], given: &[u8], contexts: Contexts, count: usize) -> Option<Vec<u64>> {
+/// The first so many numbers of bytes that [`encode`] made of `count`; `None` if bytes are left over after all of them.
+pub(super) fn decode(bytes: &[u8], given: &[u8], contexts: Contexts, [first, count]: [usize; 2]) -> Option<Vec<u64>> {
     let mut decoder = RangeDecoder::new(bytes);
     let mut model = Model::new(contexts);
     let given = |index: usize| given.get(index).copied().unwrap_or(0);
-    let numbers = (0..count).map(|index| model.get(&mut decoder, given(index))).collect();
-    decoder.is_at_end().then_some(numbers)
+    let numbers = (0..first).map(|index| model.get(&mut decoder, given(index))).collect();
+    (first < count || decoder.is_at_end()).then_some(numbers)
 }
 
 #[cfg(test)]
@@ -188,13 +188,13 @@ mod tests {
             let contexts = Contexts::from_number(kind).unwrap();
             let (numbers, given): (Vec<u64>, Vec<u8>) = numbers.into_iter().unzip();
             let bytes = encode(&numbers, &given, contexts, usize::MAX).unwrap();
-            prop_assert_eq!(decode(&bytes, &given, contexts, numbers.len()), Some(numbers));
+            prop_assert_eq!(decode(&bytes, &given, contexts, [numbers.len(); 2]), Some(numbers));
         }
 
         #[test]
         fn any_bytes_are_some_numbers_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..60), kind in 0_u8..4) {
             let contexts = Contexts::from_number(kind).unwrap();
-            if let Some(numbers) = decode(&bytes, &[], contexts, 50) {
+            if let Some(numbers) = decode(&bytes, &[], contexts, [50; 2]) {
                 prop_assert_eq!(numbers.len(), 50);
             }
         }

@@ -7,6 +7,7 @@ use pco::{ChunkConfig, PagingSpec};
 
 use super::Effort;
 use super::adaptive::{self, Contexts};
+use super::symbols;
 use crate::DecodeError;
 use crate::bytes::{Reader, put_len, put_varint};
 use crate::compress::{compress, decompress};
@@ -17,7 +18,16 @@ const PCO_32: u8 = 2;
 const PCO_64: u8 = 3;
 /// The number of the contexts is added to this.
 const ADAPTIVE: u8 = 4;
+const SYMBOLS: u8 = 8;
 
+/// Fewer numbers than this do not pay for what columns by symbols begin with.
+const SYMBOLS_MIN: usize = 32;
+/// The range coder is slower to read: it has to win a byte for so many numbers.
+const ADAPTIVE_NUMBERS_A_BYTE: usize = 32;
+/// Of longer columns only the contexts that are mostly best are tried.
+const ALL_CONTEXTS_NUMBERS_MAX: usize = 256;
+/// Other ways are tried for numbers that take more bytes than these, for so many.
+const WIDE_BYTES_EACH: (usize, usize) = (3, 4);
 /// The most loose bytes of a section.
 const LOOSE_BYTES_MAX: usize = 64 << 20;
 
@@ -44,8 +54,8 @@ impl ColumnWriter {
         self.put_in(numbers, &[]);
     }
 
-    /// A column, with a context for each number (below 16) that the reader knows before it reads the column: numbers of the
-    /// same context are alike.
+    /// A column, with a context for each number (below 64) that the reader knows before it reads the column: numbers of the
+    /// same context are alike. The range coder goes by the lowest four bits of it alone.
     pub fn put_in(&mut self, numbers: &[u64], given: &[u8]) {
         let Some(first) = numbers.first() else { return };
         if numbers.iter().all(|number| number == first) {
@@ -53,49 +63,48 @@ impl ColumnWriter {
             put_varint(&mut self.columns, *first);
             return;
         }
-        let mut varints = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            put_varint(&mut varints, *number);
-        }
-        let mut best = (LOOSE, Vec::new());
-        let mut least = self.loose_cost(&varints);
-        if numbers.len() <= self.effort.adaptive_numbers_max() {
-            for contexts in Contexts::candidates(!given.is_empty()) {
-                if let Some(bytes) = adaptive::encode(numbers, given, *contexts, least) {
-                    least = bytes.len();
-                    best = (ADAPTIVE + *contexts as u8, bytes);
-                }
-            }
-        }
-        if let Some((kind, bytes)) = self.pco(numbers).filter(|(_, bytes)| bytes.len() < least) {
-            best = (kind, bytes);
-        }
-        let (kind, bytes) = best;
+        let (kind, bytes) = self.shortest(numbers, given);
         self.columns.push(kind);
         if kind == LOOSE {
-            self.loose.extend(varints);
+            self.loose.extend(bytes);
         } else {
             put_len(&mut self.columns, bytes.len());
             self.columns.extend(bytes);
         }
     }
 
-    fn loose_cost(&self, varints: &[u8]) -> usize {
-        if self.effort == Effort::Small {
-            return compress(varints, self.effort.column_level()).map_or(varints.len(), |bytes| bytes.len());
+    /// The kind that makes a column smallest, and its bytes.
+    fn shortest(&self, numbers: &[u64], given: &[u8]) -> (u8, Vec<u8>) {
+        let mut best = (LOOSE, varints(numbers));
+        if numbers.len() >= SYMBOLS_MIN {
+            take_shorter(&mut best, SYMBOLS, symbols::encode(numbers, given));
         }
-        varints.len()
-    }
-
-    fn pco(&self, numbers: &[u64]) -> Option<(u8, Vec<u8>)> {
-        if numbers.len() < self.effort.pco_numbers_min() {
-            return None;
+        if numbers.len() <= self.effort.adaptive_numbers_max() {
+            let worth = if best.0 == SYMBOLS { numbers.len() / ADAPTIVE_NUMBERS_A_BYTE } else { 0 };
+            let mut least = best.1.len().saturating_sub(worth);
+            let candidates = Contexts::candidates(!given.is_empty());
+            let tried = if numbers.len() <= ALL_CONTEXTS_NUMBERS_MAX { candidates.len() } else { 1 };
+            for contexts in candidates.iter().rev().take(tried) {
+                if let Some(bytes) = adaptive::encode(numbers, given, *contexts, least) {
+                    least = bytes.len();
+                    best = (ADAPTIVE + *contexts as u8, bytes);
+                }
+            }
         }
-        let narrow: Option<Vec<u32>> = numbers.iter().map(|number| u32::try_from(*number).ok()).collect();
-        match narrow {
-            Some(narrow) => Some((PCO_32, pco_bytes(&narrow)?)),
-            None => Some((PCO_64, pco_bytes(numbers)?)),
+        if best.1.len() > numbers.len() / WIDE_BYTES_EACH.1 * WIDE_BYTES_EACH.0
+            && numbers.len() >= self.effort.wide_numbers_min()
+        {
+            if let Some((kind, bytes)) = pco(numbers) {
+                take_shorter(&mut best, kind, bytes);
+            }
+            // What repeats at length is best left to zstd.
+            let varints = varints(numbers);
+            let compressed = compress(&varints, self.effort.column_level());
+            if compressed.is_some_and(|compressed| compressed.len() < best.1.len()) {
+                best = (LOOSE, varints);
+            }
         }
+        best
     }
 
     /// The section; no bytes if nothing was written.
@@ -118,6 +127,28 @@ impl ColumnWriter {
             }
         }
         out
+    }
+}
+
+fn take_shorter(best: &mut (u8, Vec<u8>), kind: u8, bytes: Vec<u8>) {
+    if bytes.len() < best.1.len() {
+        *best = (kind, bytes);
+    }
+}
+
+fn varints(numbers: &[u64]) -> Vec<u8> {
+    let mut varints = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        put_varint(&mut varints, *number);
+    }
+    varints
+}
+
+fn pco(numbers: &[u64]) -> Option<(u8, Vec<u8>)> {
+    let narrow: Option<Vec<u32>> = numbers.iter().map(|number| u32::try_from(*number).ok()).collect();
+    match narrow {
+        Some(narrow) => Some((PCO_32, pco_bytes(&narrow)?)),
+        None => Some((PCO_64, pco_bytes(numbers)?)),
     }
 }
 
@@ -177,22 +208,33 @@ impl<'a> ColumnReader<'a> {
 
     /// A column with the contexts that [`ColumnWriter::put_in`] had.
     pub fn get_in(&mut self, count: usize, given: &[u8]) -> Result<Vec<u64>, DecodeError> {
+        self.get_first(count, count, given)
+    }
+
+    /// At least the first so many numbers of a column, which takes less than all of them.
+    pub(super) fn get_first(&mut self, first: usize, count: usize, given: &[u8]) -> Result<Vec<u64>, DecodeError> {
+        const INVALID: DecodeError = DecodeError::Invalid("a column");
         if count == 0 {
             return Ok(Vec::new());
         }
         match self.columns.u8()? {
-            CONSTANT => Ok(vec![self.columns.varint()?; count]),
+            CONSTANT => Ok(vec![self.columns.varint()?; first]),
             LOOSE if count > LOOSE_BYTES_MAX => Err(DecodeError::OverLimit("a column")),
             LOOSE => (0..count).map(|_| self.loose.varint()).collect(),
             PCO_32 => Ok(self.pco::<u32>(count)?.into_iter().map(u64::from).collect()),
             PCO_64 => self.pco::<u64>(count),
+            SYMBOLS => symbols::decode(self.bytes()?, given, [first, count]).ok_or(INVALID),
             kind if let Some(contexts) = kind.checked_sub(ADAPTIVE).and_then(Contexts::from_number) => {
-                let len = self.columns.count(LOOSE_BYTES_MAX, 1, "a column")?;
-                let numbers = adaptive::decode(self.columns.take(len)?, given, contexts, count);
-                numbers.ok_or(DecodeError::Invalid("a column"))
+                adaptive::decode(self.bytes()?, given, contexts, [first, count]).ok_or(INVALID)
             }
             _ => Err(DecodeError::Invalid("the kind of a column")),
         }
+    }
+
+    /// The bytes of a column that says how many it has.
+    fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+        let len = self.columns.count(LOOSE_BYTES_MAX, 1, "a column")?;
+        self.columns.take(len)
     }
 
     /// A column of numbers that fit 32 bits.
@@ -203,8 +245,7 @@ impl<'a> ColumnReader<'a> {
 
     fn pco<T: Number>(&mut self, count: usize) -> Result<Vec<T>, DecodeError> {
         const INVALID: DecodeError = DecodeError::Invalid("a column");
-        let len = self.columns.count(LOOSE_BYTES_MAX, 1, "a column")?;
-        let bytes = self.columns.take(len)?;
+        let bytes = self.bytes()?;
         let (file, bytes) = FileDecompressor::new(bytes).map_err(|_| INVALID)?;
         let (mut chunk, bytes) = file.chunk_decompressor::<T, _>(bytes).map_err(|_| INVALID)?;
         let mut page = chunk.page_decompressor(bytes, count).map_err(|_| INVALID)?;

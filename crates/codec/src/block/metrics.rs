@@ -126,7 +126,7 @@ fn pulses(lifetime: &Lifetime) -> Vec<(u32, u64)> {
 fn put_lifetimes(columns: &mut ColumnWriter, mut scale: Scale, lifetimes: &[Lifetime]) {
     let (mut first_values, mut counts, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
     let (mut absolute, mut differences) = (Vec::new(), Vec::new());
-    let mut paces = Vec::new();
+    let (mut of_gaps, mut of_numbers) = (Vec::new(), Vec::new());
     for lifetime in lifetimes {
         let (mut next, mut before, mut entries) = (lifetime.first, ZERO, &lifetime.entries[..]);
         if !scale.is_pulses
@@ -137,9 +137,11 @@ fn put_lifetimes(columns: &mut ColumnWriter, mut scale: Scale, lifetimes: &[Life
         }
         counts.push(entries.len() as u64);
         let pace = pace(lifetime.after - next, entries.len() as u64);
-        paces.extend(std::iter::repeat_n(pace, entries.len()));
-        for (frame, value) in entries {
-            gaps.push(u64::from(frame - next));
+        for (index, (frame, value)) in entries.iter().enumerate() {
+            let gap = u64::from(frame - next);
+            of_gaps.push(pace | if index == 0 { FIRST } else { 0 });
+            of_numbers.push(pace | if index == 0 { FIRST } else { apart(gap) });
+            gaps.push(gap);
             absolute.push(*value);
             differences.push(difference(before, *value));
             (next, before) = (frame + 1, *value);
@@ -149,15 +151,29 @@ fn put_lifetimes(columns: &mut ColumnWriter, mut scale: Scale, lifetimes: &[Life
     scale.put(columns.loose());
     columns.put(&first_values);
     columns.put(&counts);
-    columns.put_in(&gaps, &paces);
-    columns.put_in(if scale.is_delta { &differences } else { &absolute }, &paces);
+    columns.put_in(&gaps, &of_gaps);
+    columns.put_in(if scale.is_delta { &differences } else { &absolute }, &of_numbers);
+}
+
+/// The given context of a number beside its pace: whether it is the first one of its process, or how far from the one before it is.
+const FIRST: u8 = 3 << PACE_BITS;
+/// Bits of a pace.
+const PACE_BITS: u32 = 4;
+
+const fn apart(gap: u64) -> u8 {
+    let class = match gap {
+        0 => 0,
+        1..=3 => 1,
+        _ => 2,
+    };
+    class << PACE_BITS
 }
 
 /// How far apart the entries of a process are: a quarter of the mean gap, in bits.
 fn pace(frames: u32, entries: u64) -> u8 {
     let free = u64::from(frames).saturating_sub(entries);
     let quarters = free.saturating_mul(4).checked_div(entries).unwrap_or(0);
-    u8::try_from(u64::BITS - quarters.leading_zeros()).unwrap_or(u8::MAX)
+    u8::try_from(u64::BITS - quarters.leading_zeros()).unwrap_or(u8::MAX).min((1 << PACE_BITS) - 1)
 }
 
 fn named_state(strings: &mut NewStrings<'_>, value: u64) -> u64 {
@@ -222,22 +238,35 @@ impl MetricTable {
         let total =
             counts.iter().copied().try_fold(0_u64, u64::checked_add).filter(|total| *total <= BLOCK_SAMPLES_MAX);
         let total = total.and_then(|total| usize::try_from(total).ok()).ok_or(DecodeError::OverLimit("changes"))?;
-        let paces = paces(phases, scale, &counts);
-        let gaps = columns.get_in(total, &paces)?;
-        let numbers = columns.get_in(total, &paces)?;
+        let first = entries_wanted(phases, &counts);
+        let mut given = given_of_gaps(phases, scale, &counts);
+        let gaps = columns.get_first(first, total, &given)?;
+        for (given, gap) in given.iter_mut().zip(&gaps).filter(|(given, _)| **given & FIRST == 0) {
+            *given |= apart(*gap);
+        }
+        let numbers = columns.get_first(first, total, &given)?;
         let mut counts = counts.into_iter();
-        let mut ticks = if scale.is_ticks { Some(Ticks::get(columns, times, total)?) } else { None };
+        let mut ticks = if scale.is_ticks { Some(Ticks::get(columns, times, [first, total])?) } else { None };
         let mut entries = gaps.into_iter().zip(numbers);
-        let mut table = Self::with_capacity(phases.len(), total + phases.len());
+        let mut table = Self::with_capacity(phases.len(), first + phases.len());
         for phases in processes(phases) {
             if phases[0].frames == 0 {
                 table.begin_row();
                 continue;
             }
             let count = counts.next().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+            let first_value = first_values.next();
+            if !phases[0].is_wanted {
+                phases.iter().for_each(|_| table.begin_row());
+                if let Some(last) = count.checked_sub(1) {
+                    entries.nth(last);
+                    ticks.iter_mut().for_each(|ticks| ticks.skip(count));
+                }
+                continue;
+            }
             let mut walk = Walk::new(scale, phases);
             let mut before = ZERO;
-            if let Some(number) = first_values.next() {
+            if let Some(number) = first_value {
                 before = number;
                 walk.take(&mut table, 0, number)?;
             }
@@ -283,17 +312,31 @@ impl MetricTable {
     }
 }
 
-/// The pace of each entry, as [`put_lifetimes`] has it; the counts are checked.
-fn paces(phases: &[Phase], scale: Scale, counts: &[u64]) -> Vec<u8> {
-    let mut paces = Vec::new();
+/// How many entries there are up to those of the last process that is wanted; the counts are checked.
+fn entries_wanted(phases: &[Phase], counts: &[u64]) -> usize {
+    let seen = processes(phases).filter(|phases| phases[0].frames > 0);
+    let (mut entries, mut wanted) = (0, 0);
+    for (phases, count) in seen.zip(counts) {
+        entries += usize::try_from(*count).unwrap_or(0);
+        if phases[0].is_wanted {
+            wanted = entries;
+        }
+    }
+    wanted
+}
+
+/// The given context of each gap, as [`put_lifetimes`] has it; the counts are checked.
+fn given_of_gaps(phases: &[Phase], scale: Scale, counts: &[u64]) -> Vec<u8> {
+    let mut given = Vec::new();
     let seen = processes(phases).filter(|phases| phases[0].frames > 0);
     for (phases, count) in seen.zip(counts) {
         let (first, after) = (phases.first().map_or(0, |phase| phase.first), phases.last().map_or(0, Phase::after));
         let frames = (after - first).saturating_sub(u32::from(!scale.is_pulses));
         let len = usize::try_from(*count).unwrap_or(0);
-        paces.extend(std::iter::repeat_n(pace(frames, *count), len));
+        let pace = pace(frames, *count);
+        given.extend((0..len).map(|index| pace | if index == 0 { FIRST } else { 0 }));
     }
-    paces
+    given
 }
 
 /// Numbers of ticks, made values again.
@@ -303,8 +346,17 @@ struct Ticks {
 }
 
 impl Ticks {
-    fn get(columns: &mut ColumnReader<'_>, times: &[Timestamp], count: usize) -> Result<Self, DecodeError> {
-        Ok(Self { units: Units::get(columns, times)?, rests: columns.get(count)?.into_iter() })
+    fn get(
+        columns: &mut ColumnReader<'_>,
+        times: &[Timestamp],
+        [first, count]: [usize; 2],
+    ) -> Result<Self, DecodeError> {
+        Ok(Self { units: Units::get(columns, times)?, rests: columns.get_first(first, count, &[])?.into_iter() })
+    }
+
+    /// Goes past so many entries, at least one.
+    fn skip(&mut self, count: usize) {
+        self.rests.nth(count - 1);
     }
 
     /// The number of the value that so many ticks are in a frame.

@@ -21,6 +21,7 @@ mod row;
 mod scale;
 mod seal;
 mod skip;
+mod symbols;
 mod ticks;
 
 pub use column::{ColumnBytes, ColumnReader, ColumnWriter};
@@ -32,7 +33,7 @@ pub use seal::{Effort, SealError, Sealed, seal};
 pub use skip::Skip;
 
 /// The version of the format that [`seal()`] writes; those before it are read.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The most frames of a block.
 pub const BLOCK_FRAMES_MAX: usize = 1 << 16;
 /// The most process samples of a block: processes times frames. Bounds what opening a block takes.

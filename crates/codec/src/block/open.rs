@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use procession_model::{
-    Brief, Ended, FieldError, HostFacts, HostSample, Loss, Metric, Process, Sample, Snapshot, Timestamp,
+    Brief, Ended, FieldError, HostFacts, HostSample, Identity, Loss, Metric, Process, Sample, Snapshot, Timestamp,
 };
 
 use super::column::ColumnBytes;
@@ -41,6 +41,18 @@ impl Block {
         dictionary: &Dictionary,
         wanted: &[Metric],
     ) -> Result<Self, DecodeError> {
+        Self::open_for(head, body, dictionary, wanted, &|_| true)
+    }
+
+    /// Opens a block for those who ask for some metrics of a few processes only: all rows are there, but the others have no metric.
+    /// Columns are read no further than to the last process that is asked for.
+    pub fn open_for(
+        head: &[u8],
+        body: &[u8],
+        dictionary: &Dictionary,
+        wanted: &[Metric],
+        is_wanted: &dyn Fn(Identity) -> bool,
+    ) -> Result<Self, DecodeError> {
         let head = Head::open(head)?;
         let summary = *head.summary();
         if body.len() != head.body_len() {
@@ -54,7 +66,12 @@ impl Block {
         let mut strings = KnownStrings::new(dictionary, summary.strings_before);
         let rows = read_rows(head.body_section(body, ROWS)?, &summary, &timeline, &mut strings)?;
         let happenings = read_happenings(head.body_section(body, HAPPENINGS)?, &timeline, &mut strings)?;
-        let phase = |row: &Row| Phase { first: row.first, frames: row.frames, goes_on: row.goes_on };
+        let phase = |row: &Row| Phase {
+            first: row.first,
+            frames: row.frames,
+            goes_on: row.goes_on,
+            is_wanted: is_wanted(row.description.identity),
+        };
         let phases: Vec<Phase> = rows.iter().map(phase).collect();
         let mut metrics: [Option<MetricTable>; Metric::COUNT] = Default::default();
         for metric in wanted {

@@ -48,6 +48,8 @@ pub(super) struct Phase {
     pub(super) first: u32,
     pub(super) frames: u32,
     pub(super) goes_on: bool,
+    /// Whether its metrics are asked for.
+    pub(super) is_wanted: bool,
 }
 
 impl Phase {
@@ -203,11 +205,11 @@ fn push_phases(
 ) -> Result<(), DecodeError> {
     let mut next = first;
     for (index, frames) in others.enumerate() {
-        phases.push(Phase { first: next, frames, goes_on: index > 0 });
+        phases.push(Phase { first: next, frames, goes_on: index > 0, is_wanted: true });
         next = next.checked_add(frames).filter(|end| frames > 0 && *end < after).ok_or(INVALID)?;
     }
     let frames = after.checked_sub(next).ok_or(INVALID)?;
-    phases.push(Phase { first: next, frames, goes_on: next > first });
+    phases.push(Phase { first: next, frames, goes_on: next > first, is_wanted: true });
     Ok(())
 }
 

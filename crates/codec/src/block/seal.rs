@@ -54,18 +54,18 @@ impl Effort {
     /// Longer columns do not go through the range coder, which is slow.
     pub(super) const fn adaptive_numbers_max(self) -> usize {
         match self {
-            Self::Fast => 256,
-            Self::Even => 1 << 14,
-            Self::Small => 1 << 20,
+            Self::Fast => 64,
+            Self::Even => 256,
+            Self::Small => 1 << 9,
         }
     }
 
-    /// Shorter columns do not go through Pcodec, which takes its time to begin.
-    pub(super) const fn pco_numbers_min(self) -> usize {
+    /// Shorter columns of large numbers are not tried through Pcodec and zstd, which take their time to begin.
+    pub(super) const fn wide_numbers_min(self) -> usize {
         match self {
-            Self::Fast => 257,
-            Self::Even => 512,
-            Self::Small => 48,
+            Self::Fast => usize::MAX,
+            Self::Even => 1 << 12,
+            Self::Small => 1 << 10,
         }
     }
 }

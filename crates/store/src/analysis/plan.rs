@@ -376,7 +376,7 @@ impl<S: Segments> Plan<'_, S> {
         if let Some(Some(head)) = skipped {
             return Ok(Some(Source::Skipped(Arc::new(head))));
         }
-        Ok(part.block_with(metrics)?.map(Source::Whole))
+        Ok(part.block_with(metrics, pid)?.map(Source::Whole))
     }
 
     /// The last snapshot before a time.

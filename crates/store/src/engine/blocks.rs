@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use procession_codec::block::{Block, Dictionary, Head};
-use procession_model::{Loss, Metric, Timestamp};
+use procession_model::{Identity, Loss, Metric, Timestamp};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -107,14 +107,40 @@ impl<S: Segments> Engine<S> {
         let is_wanted =
             |metric: &Metric| metrics.contains(metric) || found.as_ref().is_some_and(|found| found.has(&[*metric]));
         let metrics: Vec<Metric> = Metric::ALL.into_iter().filter(is_wanted).collect();
+        let block = self.open_block(entry, &metrics, &|_| true)?;
+        if let Some(block) = &block {
+            self.caches.blocks.insert(entry.id, Arc::clone(block));
+        }
+        Ok(block)
+    }
+
+    /// The same for those who ask for one pid: other processes may have no metric. What is read for it alone is not kept.
+    pub(crate) fn block_of(
+        &self,
+        entry: &BlockEntry,
+        metrics: &[Metric],
+        pid: u32,
+    ) -> Result<Option<Arc<Block>>, StoreError> {
+        match self.caches.blocks.get(&entry.id).filter(|found| found.has(metrics)) {
+            Some(found) => Ok(Some(found)),
+            None => self.open_block(entry, metrics, &|identity| identity.pid == pid),
+        }
+    }
+
+    fn open_block(
+        &self,
+        entry: &BlockEntry,
+        metrics: &[Metric],
+        is_wanted: &dyn Fn(Identity) -> bool,
+    ) -> Result<Option<Arc<Block>>, StoreError> {
         let (Some(head), Some(body)) = (self.block_head(entry)?, self.segments.block_body(entry.id)?) else {
             return Ok(None);
         };
         let dictionary = self.dictionary(entry.host, entry.epoch, entry.segments)?;
         let damaged = |error| StoreError::Damaged(format!("host {}: block {}: {error}", entry.host, entry.id));
-        let block = Arc::new(Block::open_only(&head, &body, &dictionary, &metrics).map_err(damaged)?);
-        self.caches.blocks.insert(entry.id, Arc::clone(&block));
-        Ok(Some(block))
+        Block::open_for(&head, &body, &dictionary, metrics, is_wanted)
+            .map(|block| Some(Arc::new(block)))
+            .map_err(damaged)
     }
 
     /// What the frames of a raw block tell to be lost; nothing once retention took it.

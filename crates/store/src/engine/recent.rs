@@ -96,7 +96,7 @@ impl<S: Segments> HostView<'_, S> {
             }
             Some(frames) => self.read_open_cpu(frames, table),
             None => {
-                if let Some(block) = part.block_with(&[Metric::Cpu])? {
+                if let Some(block) = part.block_with(&[Metric::Cpu], None)? {
                     table.put_block(&block);
                 }
                 Ok(())

@@ -29,7 +29,7 @@ impl<S: Segments> Engine<S> {
             if !part.may_have(Some(name), None)? {
                 continue;
             }
-            let Some(block) = part.block_with(&[])? else {
+            let Some(block) = part.block_with(&[], None)? else {
                 continue;
             };
             let newest = newest.filter(|_| !part.late).and_then(|sequence| block.index_of(sequence));

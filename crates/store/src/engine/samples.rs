@@ -182,7 +182,7 @@ fn counts<S: Segments>(part: &Part<'_, S>, filter: &SampleFilter) -> Result<Vec<
         return Ok(part.with_head(|head| Ok(head.series()?.process_counts))?.unwrap_or_default());
     }
     let metrics: &[Metric] = if measured { &[Metric::Cpu, Metric::Memory, Metric::MemoryPercent] } else { &[] };
-    let Some(block) = part.block_with(metrics)? else {
+    let Some(block) = part.block_with(metrics, None)? else {
         return Ok(Vec::new());
     };
     let mut counts = vec![0; block.timeline().times.len()];

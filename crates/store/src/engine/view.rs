@@ -224,7 +224,7 @@ impl<S: Segments> Part<'_, S> {
 
     /// All of it, opened; `None` once retention took it.
     pub(crate) fn block(&self) -> Result<Option<Arc<Block>>, StoreError> {
-        self.block_with(&Metric::ALL)
+        self.block_with(&Metric::ALL, None)
     }
 
     /// The host at its frames, without any process; `None` once retention took it.
@@ -242,13 +242,18 @@ impl<S: Segments> Part<'_, S> {
         Ok(Some((self.timeline()?, series)))
     }
 
-    /// All of it, opened with at least these metrics; `None` once retention took it.
-    pub(crate) fn block_with(&self, metrics: &[Metric]) -> Result<Option<Arc<Block>>, StoreError> {
+    /// All of it, opened with at least these metrics, if asked so only those of one pid; `None` once retention took it.
+    pub(crate) fn block_with(&self, metrics: &[Metric], pid: Option<u32>) -> Result<Option<Arc<Block>>, StoreError> {
         if let Some(found) = self.opened.get() {
             return Ok(Some(Arc::clone(found)));
         }
         let block = match &self.what {
-            What::Sealed(entry) => return self.view.engine.block_with(entry, metrics),
+            What::Sealed(entry) => {
+                return match pid {
+                    Some(pid) => self.view.engine.block_of(entry, metrics, pid),
+                    None => self.view.engine.block_with(entry, metrics),
+                };
+            }
             What::Open => Arc::new(open_run::as_block(&self.view.base, &self.view.frames)?),
             What::OpenLate => Arc::new(open_run::as_block(&Base::Nothing, &self.view.late)?),
         };

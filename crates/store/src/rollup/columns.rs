@@ -17,11 +17,14 @@ pub(super) const fn from_optional(number: u64) -> Option<u64> {
     number.checked_sub(1)
 }
 
+/// Further apart than this is not told apart.
+const PACE_MAX: u8 = 15;
+
 /// How far apart so many entries of so many places are: a quarter of the mean gap, in bits. The context of gaps.
 pub(super) fn pace(places: u64, entries: u64) -> u8 {
     let free = places.saturating_sub(entries);
     let quarters = free.saturating_mul(4).checked_div(entries).unwrap_or(0);
-    u8::try_from(u64::BITS - quarters.leading_zeros()).unwrap_or(u8::MAX)
+    u8::try_from(u64::BITS - quarters.leading_zeros()).unwrap_or(u8::MAX).min(PACE_MAX)
 }
 
 /// Writes lists whose numbers have something to do with the one before them: a start and a divisor of each, all together,

@@ -15,8 +15,10 @@ use super::model::Fine;
 use super::{Rollup, Row};
 
 /// The version that [`encode`] writes.
-const VERSION: u8 = 3;
-/// The same without finer steps of the host. Version 1 was never released and is not read.
+const VERSION: u8 = 4;
+/// The same without columns by symbols.
+const VERSION_3: u8 = 3;
+/// The same without finer steps of the host, too. Version 1 was never released and is not read.
 const VERSION_2: u8 = 2;
 pub(super) const SECTIONS: usize = 5;
 const SECTION_NAMES: [&str; SECTIONS] =
@@ -162,7 +164,7 @@ fn read<T>(
 
 fn sections(bytes: &[u8]) -> Result<(u8, [&[u8]; SECTIONS]), DecodeError> {
     let version = match bytes.first() {
-        Some(version @ (&VERSION | &VERSION_2)) => *version,
+        Some(version @ (&VERSION | &VERSION_3 | &VERSION_2)) => *version,
         Some(version) => return Err(DecodeError::UnknownVersion(*version)),
         None => return Err(DecodeError::Truncated),
     };

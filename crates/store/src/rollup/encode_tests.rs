@@ -343,19 +343,19 @@ fn golden_rollups_are_read_as_what_they_were_made_from() {
     let path =
         |version: u8| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/rollup-{version}.bin"));
     if std::env::var_os("PROCESSION_GOLDEN").is_some_and(|wish| wish == "write") {
-        std::fs::write(path(3), encode(&everything())).unwrap();
+        std::fs::write(path(4), encode(&everything())).unwrap();
     }
-    for (version, rollup) in [(2, everything_of_version_2()), (3, everything())] {
+    for (version, rollup) in [(2, everything_of_version_2()), (3, everything()), (4, everything())] {
         let bytes = std::fs::read(path(version)).unwrap();
         assert_eq!(bytes[0], version);
         assert_eq!(decode(&bytes).unwrap(), rollup);
     }
-    assert_eq!(encode(&everything()), std::fs::read(path(3)).unwrap(), "the same bytes as ever");
+    assert_eq!(encode(&everything()), std::fs::read(path(4)).unwrap(), "the same bytes as ever");
 }
 
 #[test]
 fn newer_versions_are_named() {
     let mut bytes = encode(&rollup(1));
-    bytes[0] = 4;
-    assert_eq!(decode(&bytes), Err(procession_codec::DecodeError::UnknownVersion(4)));
+    bytes[0] = 5;
+    assert_eq!(decode(&bytes), Err(procession_codec::DecodeError::UnknownVersion(5)));
 }

@@ -1,0 +1,217 @@
+//! Columns by symbols: each number as one or two of sixteen symbols, with what is left of it as bits.
+//!
+//! How likely a symbol is, is the mean of what two contexts have seen: one of what the reader knows of the number already
+//! (how busy its process is, how long nothing changed), and one of the two numbers before. A symbol takes a few steps on sixteen
+//! numbers side by side, where the range coder takes as many for each bit.
+
+mod chances;
+mod coder;
+
+use chances::{Chances, place};
+use coder::{BitReader, BitWriter, SymbolDecoder, SymbolEncoder};
+
+use crate::bytes::{Reader, put_len};
+
+/// Given contexts are below this.
+const GIVEN: usize = 64;
+/// Numbers below this are symbols of their own.
+const DIRECT: u64 = 8;
+const DIRECT_BITS: u32 = 3;
+/// The symbol of numbers whose length takes another one.
+const LONG: usize = 15;
+/// The length in bits of the shortest of them.
+const LONG_BITS: u32 = 11;
+/// What the second symbol of a length says if it is not enough either: six bits follow.
+const LONGEST: usize = 15;
+const LONGEST_BITS: u32 = LONG_BITS + 15;
+/// How many bits after a number's highest go through chances.
+const TOP_BITS: u32 = 4;
+/// Contexts of the number before last.
+const EARLIER: usize = 2;
+
+/// A number's length in bits, if that is not its symbol, and the symbol.
+#[inline(always)]
+const fn symbol(number: u64) -> usize {
+    if number < DIRECT {
+        return number.to_le_bytes()[0] as usize;
+    }
+    let length = u64::BITS - number.leading_zeros();
+    if length < LONG_BITS { (length - DIRECT_BITS - 1) as usize + DIRECT as usize } else { LONG }
+}
+
+/// All chances of a column.
+struct Model {
+    given: Vec<Chances>,
+    before: Vec<Chances>,
+    lengths: Chances,
+    tops: Vec<Chances>,
+    /// The symbols of the numbers before, the last one first.
+    last: [usize; 2],
+}
+
+impl Model {
+    fn new() -> Self {
+        Self {
+            given: vec![Chances::NEW; GIVEN],
+            before: vec![Chances::NEW; 16 * EARLIER],
+            lengths: Chances::NEW,
+            tops: vec![Chances::NEW; u64::BITS as usize + 1],
+            last: [0; 2],
+        }
+    }
+
+    /// The chances of the next number's symbol.
+    #[inline(always)]
+    fn contexts(&mut self, given: u8) -> (&mut Chances, &mut Chances) {
+        let earlier = self.last[1].min(EARLIER - 1);
+        let given = usize::from(given) & (GIVEN - 1);
+        (&mut self.given[given], &mut self.before[self.last[0] * EARLIER + earlier])
+    }
+
+    fn follow(&mut self, symbol: usize) {
+        self.last = [symbol, self.last[0]];
+    }
+}
+
+/// The bytes of numbers. `given` has a context for each, or is empty.
+pub(super) fn encode(numbers: &[u64], given: &[u8]) -> Vec<u8> {
+    let mut model = Model::new();
+    let mut places = Vec::with_capacity(numbers.len() * 2);
+    let mut rests = BitWriter::default();
+    for (index, number) in numbers.iter().enumerate() {
+        let symbol = symbol(*number);
+        let (one, other) = model.contexts(given.get(index).copied().unwrap_or(0));
+        places.push(place(&one.mean(other), symbol));
+        one.follow(symbol);
+        other.follow(symbol);
+        model.follow(symbol);
+        if *number >= DIRECT {
+            let mut put = |chances: &mut Chances, symbol: usize| {
+                places.push(place(chances.begins(), symbol));
+                chances.follow(symbol);
+            };
+            let length = u64::BITS - number.leading_zeros();
+            if symbol == LONG {
+                let longer = (length - LONG_BITS).min(LONGEST as u32) as usize;
+                put(&mut model.lengths, longer);
+                if longer == LONGEST {
+                    rests.put(u64::from(length - LONGEST_BITS), 6);
+                }
+            }
+            let rest = (length - 1).saturating_sub(TOP_BITS);
+            let top = number >> rest & ((1 << (length - 1).min(TOP_BITS)) - 1);
+            put(&mut model.tops[length as usize], usize::from(top.to_le_bytes()[0]));
+            rests.put(*number, rest);
+        }
+    }
+    let mut symbols = SymbolEncoder::new();
+    places.iter().rev().for_each(|place| symbols.put(*place));
+    let symbols = symbols.finish();
+    let mut out = Vec::with_capacity(symbols.len() + 8);
+    put_len(&mut out, symbols.len());
+    out.extend(symbols);
+    out.extend(rests.finish());
+    out
+}
+
+/// The first so many numbers of bytes that [`encode`] made of `count`; `None` if they are not such bytes, as far as that is seen.
+pub(super) fn decode(bytes: &[u8], given: &[u8], [first, count]: [usize; 2]) -> Option<Vec<u64>> {
+    let mut reader = Reader::new(bytes);
+    let len = reader.count(bytes.len(), 1, "symbols").ok()?;
+    let mut symbols = SymbolDecoder::new(reader.take(len).ok()?)?;
+    let mut rests = BitReader::new(reader.rest());
+    let mut model = Model::new();
+    let mut numbers = Vec::with_capacity(first);
+    for index in 0..first {
+        let (one, other) = model.contexts(given.get(index).copied().unwrap_or(0));
+        let symbol = symbols.get(&one.mean(other));
+        one.follow(symbol);
+        other.follow(symbol);
+        model.follow(symbol);
+        let is_direct = symbol < DIRECT as usize;
+        numbers.push(if is_direct { symbol as u64 } else { long(&mut model, &mut symbols, &mut rests, symbol)? });
+    }
+    (first < count || (symbols.is_at_end() && rests.is_at_end())).then_some(numbers)
+}
+
+/// A number that is more than its symbol.
+fn long(model: &mut Model, symbols: &mut SymbolDecoder<'_>, rests: &mut BitReader<'_>, symbol: usize) -> Option<u64> {
+    let mut get = |chances: &mut Chances| {
+        let symbol = symbols.get(chances.begins());
+        chances.follow(symbol);
+        symbol
+    };
+    let length = if symbol < LONG {
+        symbol as u32 - DIRECT as u32 + DIRECT_BITS + 1
+    } else {
+        match get(&mut model.lengths) {
+            LONGEST => LONGEST_BITS + u32::try_from(rests.get(6)?).ok()?,
+            longer => LONG_BITS + longer as u32,
+        }
+    };
+    let top = get(model.tops.get_mut(length as usize)?) as u64;
+    let top_bits = (length - 1).min(TOP_BITS);
+    let rest = length - 1 - top_bits;
+    if top >> top_bits != 0 {
+        return None;
+    }
+    Some((1 << top_bits | top) << rest | rests.get(rest)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![0_u64..4, 0_u64..300, any::<u64>(), (0_u32..64).prop_map(|bits| 1 << bits), Just(u64::MAX)]
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(numbers in prop::collection::vec((number(), 0_u8..64), 1..400), is_given in any::<bool>()) {
+            let (numbers, mut given): (Vec<u64>, Vec<u8>) = numbers.into_iter().unzip();
+            if !is_given {
+                given.clear();
+            }
+            let bytes = encode(&numbers, &given);
+            prop_assert_eq!(decode(&bytes, &given, [numbers.len() / 2, numbers.len()]), Some(numbers[..numbers.len() / 2].to_vec()));
+            prop_assert_eq!(decode(&bytes, &given, [numbers.len(); 2]), Some(numbers));
+        }
+
+        #[test]
+        fn any_bytes_are_some_numbers_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..90)) {
+            if let Some(numbers) = decode(&bytes, &[], [50; 2]) {
+                prop_assert_eq!(numbers.len(), 50);
+            }
+        }
+
+        #[test]
+        fn damaged_bytes_are_some_numbers_or_refused(
+            numbers in prop::collection::vec(0_u64..90, 50..90), at in any::<prop::sample::Index>(), bit in 0_u8..8,
+        ) {
+            let mut bytes = encode(&numbers, &[]);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1_u8 << bit;
+            if let Some(read) = decode(&bytes, &[], [numbers.len(); 2]) {
+                prop_assert_eq!(read.len(), numbers.len());
+            }
+        }
+    }
+
+    /// The bytes that an independent reading of `docs/FORMAT.md` makes of the same numbers, by their length and CRC-32.
+    #[test]
+    fn bytes_are_those_of_the_description() {
+        let (mut state, mut numbers, mut given) = (7_u64, Vec::new(), Vec::new());
+        for _ in 0..1_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            given.push(u8::try_from(state >> 58).unwrap());
+            let is_small = (state >> 50) & 3 != 0;
+            numbers.push(if is_small { (state >> 20) % 5 } else { (state >> 8) >> ((state >> 52) % 64).min(56) });
+        }
+        for (given, len, crc) in [(&[][..], 1_188, 0x9a93_1319), (&given, 1_212, 0xc6b9_71a6)] {
+            let bytes = encode(&numbers, given);
+            assert_eq!((bytes.len(), crc32fast::hash(&bytes)), (len, crc));
+        }
+    }
+}
