@@ -27,24 +27,10 @@ pub(crate) fn compress(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
     })
 }
 
-/// The bytes, compressed as if `prefix` stood before them.
-pub(crate) fn compress_after(prefix: &[u8], bytes: &[u8], level: i32) -> Option<Vec<u8>> {
-    let mut context = CCtx::try_create()?;
-    context.set_parameter(CParameter::CompressionLevel(level)).ok()?;
-    context.set_parameter(CParameter::ContentSizeFlag(false)).ok()?;
-    context.set_parameter(CParameter::WindowLog(window_log(prefix.len() + bytes.len()))).ok()?;
-    context.ref_prefix(prefix).ok()?;
-    run_compress(&mut context, bytes)
-}
-
 fn run_compress(context: &mut CCtx<'_>, bytes: &[u8]) -> Option<Vec<u8>> {
     let mut compressed = Vec::with_capacity(zstd::zstd_safe::compress_bound(bytes.len()));
     context.compress2(&mut compressed, bytes).ok()?;
     Some(compressed)
-}
-
-fn window_log(len: usize) -> u32 {
-    (usize::BITS - len.leading_zeros()).clamp(10, WINDOW_LOG_MAX)
 }
 
 /// Decompresses to exactly `len` bytes, which the caller has checked against a limit.
@@ -58,7 +44,7 @@ pub(crate) fn decompress(bytes: &[u8], len: usize) -> Result<Vec<u8>, DecodeErro
     })
 }
 
-/// Decompresses what [`compress_after`] made, to exactly `len` bytes.
+/// Decompresses what was compressed as if `prefix` stood before it, to exactly `len` bytes.
 pub(crate) fn decompress_after(prefix: &[u8], bytes: &[u8], len: usize) -> Result<Vec<u8>, DecodeError> {
     const FAILED: DecodeError = DecodeError::Invalid("the decompressor");
     let mut context = DCtx::try_create().ok_or(FAILED)?;

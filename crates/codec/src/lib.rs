@@ -6,6 +6,7 @@ mod compress;
 mod error;
 pub mod frame;
 pub mod limits;
+mod lzma;
 pub mod mend;
 pub mod numbers;
 pub mod state;

@@ -55,7 +55,7 @@ fn same_samples(block: &Block, frame: u32, snapshot: &Snapshot) -> bool {
 
 /// Opened for some processes a block has the metrics of these, and of no others.
 fn check_few(block: &Block, sealed: &Sealed, dictionary: &Dictionary) {
-    let is_wanted = |identity: Identity| identity.pid % 3 == 0;
+    let is_wanted = |identity: Identity| identity.pid.is_multiple_of(3);
     let few = Block::open_for(&sealed.head, &sealed.body, dictionary, &Metric::ALL, &is_wanted).unwrap();
     assert_eq!(few.rows(), block.rows());
     for (index, row) in block.rows().iter().enumerate() {

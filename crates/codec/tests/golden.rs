@@ -191,8 +191,8 @@ fn blocks_of_version_3() {
     let now = seal(&HostState::new(), &frames(), &Dictionary::new(5), Effort::Small).unwrap();
     let head = file("block-3.head", &now.head);
     let body = file("block-3.body", &now.body);
-    let segment = file("segment-2.bin", &now.segment.unwrap());
-    assert_eq!((head[0], block::VERSION, segment[0]), (3, 3, 2));
+    let segment = file("segment-3.bin", &now.segment.unwrap());
+    assert_eq!((head[0], block::VERSION, segment[0]), (3, 3, 3));
     check_block(&head, &body, &segment);
 }
 

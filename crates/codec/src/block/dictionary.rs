@@ -13,12 +13,15 @@ use super::hex::{Extracted, Runs};
 use super::{Effort, SealError};
 use crate::DecodeError;
 use crate::bytes::{Reader, checksum_fits, put_len, put_varint};
-use crate::compress::{compress_after, decompress_after};
+use crate::compress::decompress_after;
 use crate::limits::STRING_BYTES_MAX;
+use crate::lzma;
 use crate::mend::mended;
 
-const VERSION: u8 = 2;
-/// The same with the lengths of strings before the text.
+const VERSION: u8 = 3;
+/// The same through zstd, after a longer prefix.
+const VERSION_2: u8 = 2;
+/// And with the lengths of strings before the text.
 const VERSION_1: u8 = 1;
 /// What ends each string, so that a compressor meets it where it meets the words around it. Never part of UTF-8.
 const END: u8 = 0xfd;
@@ -32,8 +35,10 @@ const SEGMENTS_FULL: u32 = 64;
 const SEGMENT_TEXT_BYTES_MAX: usize = 128 << 20;
 /// How many strings one segment may add.
 const SEGMENT_STRINGS_MAX: usize = 1 << 22;
-/// How much of the text before a segment helps to compress it.
-const PREFIX_BYTES_MAX: usize = 1 << 20;
+/// How much of the text before a segment helps to compress it: for each segment it is gone through once more.
+const PREFIX_BYTES_MAX: usize = 1 << 18;
+/// The same for segments of older versions.
+const OLDER_PREFIX_BYTES_MAX: usize = 1 << 20;
 
 /// What ordinary hosts run: a prefix for strings that an epoch does not have yet. Part of the format, so never changed: a
 /// new one is a new version.
@@ -108,7 +113,7 @@ impl Dictionary {
     fn take_segment(&mut self, content: &[u8]) -> Result<(), DecodeError> {
         let mut reader = Reader::new(content);
         let version = reader.u8()?;
-        if !matches!(version, VERSION | VERSION_1) {
+        if !matches!(version, VERSION | VERSION_2 | VERSION_1) {
             return Err(DecodeError::UnknownVersion(version));
         }
         if reader.u32("an epoch")? != self.epoch || reader.u32("a segment")? != self.segments {
@@ -119,7 +124,10 @@ impl Dictionary {
         let new = reader.count(SEGMENT_TEXT_BYTES_MAX, 1, "runs of digits")?;
         let new = reader.take(new)?.to_vec();
         let len = reader.count(SEGMENT_TEXT_BYTES_MAX, 0, "text")?;
-        let plain = decompress_after(&self.tail, reader.rest(), len)?;
+        let plain = match version {
+            VERSION => lzma::decompress_after(self.prefix(), reader.rest(), len)?,
+            _ => decompress_after(&self.tail, reader.rest(), len)?,
+        };
         let mut reader = Reader::new(&plain);
         let lens =
             (0..if version == VERSION_1 { count } else { 0 }).map(|_| reader.count(STRING_BYTES_MAX, 0, "a string"));
@@ -140,10 +148,15 @@ impl Dictionary {
         }
         self.segments += 1;
         self.tail.extend_from_slice(&extracted.text);
-        let surplus = self.tail.len().saturating_sub(PREFIX_BYTES_MAX);
+        let surplus = self.tail.len().saturating_sub(OLDER_PREFIX_BYTES_MAX);
         self.tail.drain(..surplus);
         self.numbers = OnceLock::new();
         Ok(())
+    }
+
+    /// What stands before the next segment.
+    fn prefix(&self) -> &[u8] {
+        &self.tail[self.tail.len().saturating_sub(PREFIX_BYTES_MAX)..]
     }
 
     fn take_strings(&mut self, text: &[u8], lens: &[usize]) -> Result<(), DecodeError> {
@@ -277,7 +290,7 @@ impl<'a> NewStrings<'a> {
         put_len(&mut out, extracted.new.len());
         out.extend(extracted.new);
         put_len(&mut out, plain.len());
-        let compressed = compress_after(&self.dictionary.tail, &plain, effort.string_level());
+        let compressed = lzma::compress_after(self.dictionary.prefix(), &plain, effort.string_trial());
         out.extend(compressed.ok_or(SealError::Compression)?);
         let crc = crc32fast::hash(&out);
         out.extend(crc.to_le_bytes());

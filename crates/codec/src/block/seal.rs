@@ -11,6 +11,7 @@ use super::head::{HAPPENINGS, HEAD_SECTIONS, METRICS, ROWS, SECTIONS, Summary, h
 use super::lives::{Lives, replay};
 use super::metrics::metric_section;
 use super::row::put_rows;
+use crate::lzma::Trial;
 use crate::{ApplyError, Frame, HostState};
 
 /// How hard to try to make a block small.
@@ -42,12 +43,11 @@ impl Effort {
         }
     }
 
-    /// The level of zstd for strings, which are most of what is kept.
-    pub(super) const fn string_level(self) -> i32 {
+    /// How hard to try with strings, which are most of what is kept.
+    pub(super) const fn string_trial(self) -> Trial {
         match self {
-            Self::Fast => 3,
-            Self::Even => 9,
-            Self::Small => 19,
+            Self::Fast | Self::Even => Trial::Quick,
+            Self::Small => Trial::Thorough,
         }
     }
 

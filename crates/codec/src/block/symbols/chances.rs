@@ -93,7 +93,7 @@ impl Chances {
         let mut begins = self.begins;
         for index in 0..SYMBOLS {
             let way = aims[index].wrapping_sub(begins[index]);
-            #[expect(clippy::cast_possible_truncation, reason = "less than the way, which fits")]
+            // Less than the way, which fits.
             let step = ((i32::from(way) * rate) >> 16) as i16;
             begins[index] = begins[index].wrapping_add(step);
         }

@@ -56,7 +56,6 @@ impl<'a> SymbolDecoder<'a> {
     #[inline(always)]
     pub(super) fn get(&mut self, begins: &[i16; SYMBOLS]) -> usize {
         let chance = self.state & ((1 << TOTAL_LOG) - 1);
-        #[expect(clippy::cast_possible_truncation, reason = "15 bits")]
         let symbol = find(begins, chance as i16);
         let place = place(begins, symbol);
         self.state = place.chance * (self.state >> TOTAL_LOG) + chance - place.begin;
