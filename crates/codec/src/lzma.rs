@@ -14,7 +14,7 @@ const POSITION_BITS: u32 = 0;
 const WINDOW_BYTES_MIN: usize = 1 << 12;
 const WINDOW_BYTES_MAX: usize = 1 << 23;
 /// How many places with the same first bytes are compared.
-const DEPTH: i32 = 48;
+const DEPTH: i32 = 96;
 
 /// How hard to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Trial {
     const fn nice_bytes(self) -> u32 {
         match self {
             Self::Quick => 273,
-            Self::Thorough => 64,
+            Self::Thorough => 128,
         }
     }
 }
