@@ -2,7 +2,7 @@
 import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, signal, now, narrow, dialog, focusSearch, density, switchDensity, switchKiosk, useExport } from './page.js';
 import { address, go, link, setParameters } from './router.js';
 import { Live, apiUrl } from './api.js';
-import { ageShort, bytesShort, percent, plural, visible } from './format.js';
+import { ageShort, bytesShort, percent, plural, visible, whole } from './format.js';
 import { Grid } from './grid.js';
 
 /** @typedef {Record<string, any> & { hostname: string, status: string }} Host */
@@ -146,7 +146,7 @@ export default function FleetView() {
       ${fleet.loaded && fleet.hosts.size === 0 ? html`<${NoHost} />` : html`<${FleetBody} fleet=${fleet} grid=${grid} q=${q} charts=${charts} />`}
     </main>
     <footer class="foot"><span class="ok">● ${counts[0]} live</span>${counts[1] ? html`<span class="then">${counts[1]} stale</span>` : null}${counts[2] ? html`<span class="bad">${counts[2]} offline</span>` : null}
-      <span><b>${[...fleet.hosts.values()].reduce((sum, host) => sum + (host['process_count'] || 0), 0).toLocaleString('en')}</b> processes</span><span class="foot-end">Procession</span></footer></div>`;
+      <span><b>${whole([...fleet.hosts.values()].reduce((sum, host) => sum + (host['process_count'] || 0), 0))}</b> processes</span><span class="foot-end">Procession</span></footer></div>`;
 }
 
 /** @param {{ fleet: Fleet, grid: { current: Grid | null }, q: string, charts: boolean }} props */
@@ -180,7 +180,7 @@ function HostGrid({ fleet, grid }) {
   useEffect(() => {
     if (!place.current) return undefined;
     const made = new Grid({
-      host: place.current, label: 'Hosts', columns: fleetColumns(fleet),
+      host: place.current, label: 'Hosts',
       source: {
         count: () => fleet.rows.length,
         key: (index) => fleet.rows[index]?.hostname ?? '',

@@ -2,8 +2,11 @@
 // and knows the keys and roles of the ARIA treegrid pattern; it does not know processes or hosts.
 // A row element belongs to one key for as long as that key is in sight, so focus, selection and hover survive any
 // re-ordering; the focused row's element is kept even when it is scrolled out of sight.
+import { whenIdle } from './page.js';
 
 const OVERSCAN_ROWS = 6;
+/** New cells cost the browser most the first time they are laid out and drawn, so that a full grid at once would be a long task. */
+const NEW_CELLS_A_FRAME = 160;
 export const HEADER_PX = 30;
 /** A column is never narrower than this, whatever people drag. */
 export const WIDTH_LEAST_PX = 36;
@@ -38,7 +41,6 @@ const MOVES = new Set(['ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowLeft', 'PageD
  * @typedef {object} GridOptions
  * @property {HTMLElement} host
  * @property {string} label
- * @property {Column[]} columns
  * @property {Source} source
  * @property {(column: string) => void} [onSort]
  * @property {(widths: Record<string, number>) => void} [onWidths] people dragged a column's edge; without it columns keep their widths
@@ -50,12 +52,6 @@ const MOVES = new Set(['ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowLeft', 'PageD
  */
 /** @typedef {{ element: HTMLElement, key: string, index: number, cells: CellState[], className: string, top: number, said: { index: number, position: number, size: number, depth: number, fold: string, chosen: boolean } }} Row */
 
-/** Does something once there is time for it; not every browser tells when. @param {() => void} work */
-export function whenIdle(work) {
-  if ('requestIdleCallback' in globalThis) requestIdleCallback(work, { timeout: 2000 });
-  else setTimeout(work, 500);
-}
-
 let grids = 0;
 
 export class Grid {
@@ -63,7 +59,8 @@ export class Grid {
   constructor(options) {
     this.options = options;
     this.source = options.source;
-    this.columns = options.columns;
+    /** @type {Column[]} */
+    this.columns = [];
     this.tree = options.source.fold !== undefined;
     this.name = `grid-${(grids += 1)}`;
     this.rowHeight = 24;
@@ -81,6 +78,8 @@ export class Grid {
     this.tabCell = -2;
     this.width = this.height = this.frame = this.top = 0;
     this.rowCount = -1;
+    /** Cells that may still be made in this frame. */
+    this.room = NEW_CELLS_A_FRAME;
     /** Loaded when the grid first has the keyboard. @type {typeof import('./grid-keys.js').move | undefined} */
     this.move = undefined;
     /** The pointer is over the rows, so they should not run away. */
@@ -111,7 +110,6 @@ export class Grid {
     this.scroller.append(headGroup, this.canvas);
     host.append(this.scroller);
     this.listen();
-    this.setColumns(this.columns);
     // Once there is time: keys have to work when the server is gone, too.
     whenIdle(() => void this.loadKeys().catch(() => {}));
   }
@@ -149,7 +147,8 @@ export class Grid {
     this.head.replaceChildren(...columns.map((column, index) => this.headCell(column, index)));
     this.scroller.setAttribute('aria-colcount', String(columns.length));
     this.showSort();
-    this.measure();
+    this.layOut();
+    this.render();
   }
 
   /** @param {Column} column @param {number} index */
@@ -236,6 +235,7 @@ export class Grid {
   update() {
     if (!this.frame) this.frame = requestAnimationFrame(() => {
       this.frame = 0;
+      this.room = NEW_CELLS_A_FRAME;
       this.render();
     });
   }
@@ -257,7 +257,11 @@ export class Grid {
     const activeIndex = this.active.key ? source.indexOf(this.active.key) : -1;
     if (activeIndex >= 0) wanted.set(this.active.key, activeIndex);
     this.release(wanted);
-    for (const [key, index] of wanted) this.fill(this.rows.get(key) ?? this.claim(key), index);
+    for (const [key, index] of wanted) {
+      const row = this.rows.get(key) ?? this.claim(key);
+      if (row) this.fill(row, index);
+      else this.update();
+    }
     this.showTabStop();
   }
 
@@ -278,8 +282,9 @@ export class Grid {
     }
   }
 
-  /** @param {string} key */
+  /** A row for the key, or null when no more can be made before the next frame; the active one always is. @param {string} key */
   claim(key) {
+    if (!this.pool.length && this.room <= 0 && key !== this.active.key) return null;
     const row = this.pool.pop() ?? this.makeRow();
     row.key = key;
     row.element.hidden = false;
@@ -289,6 +294,7 @@ export class Grid {
 
   /** @returns {Row} */
   makeRow() {
+    this.room -= this.columns.length;
     const element = document.createElement('div');
     element.setAttribute('role', 'row');
     element.tabIndex = -1;

@@ -108,6 +108,12 @@ export function later(load, then) {
   load().then(then, () => tell('A part of the page could not be loaded.'));
 }
 
+/** Does something once there is time for it; not every browser tells when. @param {() => void} work */
+export function whenIdle(work) {
+  if ('requestIdleCallback' in globalThis) requestIdleCallback(work, { timeout: 2000 });
+  else setTimeout(work, 500);
+}
+
 /** @param {string} text @param {string} what */
 export async function copy(text, what) {
   try {
