@@ -6,7 +6,7 @@ import { whenIdle } from './page.js';
 
 const OVERSCAN_ROWS = 6;
 /** New cells cost the browser most the first time they are laid out and drawn, so that a full grid at once would be a long task. */
-const NEW_CELLS_A_FRAME = 160;
+const NEW_CELLS_A_FRAME = 120;
 export const HEADER_PX = 30;
 /** A column is never narrower than this, whatever people drag. */
 export const WIDTH_LEAST_PX = 36;
@@ -84,6 +84,8 @@ export class Grid {
     this.move = undefined;
     /** The pointer is over the rows, so they should not run away. */
     this.pointed = false;
+    /** The keyboard comes in with the first rows, unless people put it elsewhere meanwhile. */
+    this.awaited = false;
     this.sheet = new CSSStyleSheet();
     this.scroller = document.createElement('div');
     this.head = document.createElement('div');
@@ -190,8 +192,7 @@ export class Grid {
       const on = column.id === this.sorted.column;
       cell.classList.toggle('sorted', on);
       cell.classList.toggle('up', on && !this.sorted.descending);
-      if (column.unsortable) return;
-      cell.setAttribute('aria-sort', on ? (this.sorted.descending ? 'descending' : 'ascending') : 'none');
+      if (!column.unsortable) cell.setAttribute('aria-sort', on ? (this.sorted.descending ? 'descending' : 'ascending') : 'none');
     });
   }
 
@@ -263,6 +264,7 @@ export class Grid {
       else this.update();
     }
     this.showTabStop();
+    if (this.awaited && count && document.activeElement === document.body) this.focus();
   }
 
   /** @param {number} count */
@@ -408,8 +410,9 @@ export class Grid {
     target?.focus({ preventScroll: true });
   }
 
-  /** Puts the keyboard into the grid. */
+  /** Puts the keyboard into the grid, as soon as there are rows. */
   focus() {
+    this.awaited = !this.source.count();
     if (!this.active.key && this.source.count()) this.active.key = this.selected && this.source.indexOf(this.selected) >= 0 ? this.selected : this.source.key(0);
     this.focusActive(false);
   }
@@ -470,9 +473,7 @@ export class Grid {
   }
 
   async loadKeys() {
-    const { move } = await import('./grid-keys.js');
-    this.move = move;
-    return move;
+    return (this.move = (await import('./grid-keys.js')).move);
   }
 
   /** @param {FocusEvent} event */
@@ -486,15 +487,12 @@ export class Grid {
 
   /** @param {KeyboardEvent} event */
   keyDown(event) {
-    if (event.target instanceof Element && event.target.closest('[role=columnheader]')) return;
-    if (this.options.onKey?.(event)) {
-      event.preventDefault();
-      return;
-    }
-    if (event.altKey || event.metaKey || !MOVES.has(event.key) || this.source.indexOf(this.active.key) < 0) return;
+    if (event.target instanceof Element && event.target.closest('[role=columnheader]')) return undefined;
+    if (this.options.onKey?.(event)) return event.preventDefault();
+    if (event.altKey || event.metaKey || !MOVES.has(event.key) || this.source.indexOf(this.active.key) < 0) return undefined;
     event.preventDefault();
     const { key, ctrlKey } = event;
-    if (this.move) this.move(this, key, ctrlKey);
-    else void this.loadKeys().then((move) => move(this, key, ctrlKey), () => {});
+    if (this.move) return this.move(this, key, ctrlKey);
+    return void this.loadKeys().then((move) => move(this, key, ctrlKey), () => {});
   }
 }
