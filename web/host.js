@@ -93,7 +93,8 @@ function pillState(model) {
   void model.tick.value;
   const { timeMs, host } = model.snapshot;
   const age = now.value - timeMs;
-  if (parameterNow('at') !== '') return ['past', `${model.paused.value ? 'Paused' : 'Past'} · ${ageShort(age)} ago`];
+  if (parameterNow('at') !== '') return ['past', `${model.paused.value ? 'Paused' : 'Past'}${timeMs ? ` · ${ageShort(age)} ago` : ''}`];
+  if (!timeMs && model.problem.value) return ['stale', 'No data'];
   if (model.lostSince.value) return ['lost', 'Lost'];
   if (timeMs && age > Math.max(3 * (host['interval_ms'] || 5000), STALE_LEAST_MS)) return ['stale', `Stale · ${ageShort(age)}`];
   return ['live', 'Live'];

@@ -151,6 +151,10 @@ test('on the time line Space pauses, arrows step, Home goes to its beginning and
   await page.keyboard.press('ArrowRight');
   await row('worker-one').locator('.cell.heat', { hasText: '18.0' }).waitFor();
   assert.match((await page.locator('[role=slider]').getAttribute('aria-valuetext')) ?? '', /UTC, past$/);
+  // The range begins before the host was first heard of: what is shown is its first sample, and that it is.
+  await page.keyboard.press('Home');
+  await row('worker-one').locator('.cell.heat', { hasText: '0.0' }).waitFor();
+  await page.locator('.notice', { hasText: 'this is the first sample' }).waitFor();
   await page.keyboard.press('End');
   await page.locator('.host[data-mode=live]').waitFor();
   assert.match((await page.locator('[role=slider]').getAttribute('aria-valuetext')) ?? '', /UTC, live$/);
