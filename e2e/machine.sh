@@ -3,7 +3,9 @@
 # watched by a real server. Called by machine.mjs inside `unshare`; $1 is the server's binary.
 # Where a program is not installed, its part is left out.
 set -u
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# The distribution's own programs; Debian keeps those of its database out of the usual folders.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+for folder in /usr/lib/postgresql/*/bin; do [ -d "$folder" ] && PATH="$folder:$PATH"; done
 export PATH
 
 # Becomes another user and another program.

@@ -142,12 +142,15 @@ export default function FleetView() {
   const search = html`<${Search} value=${q} label="Search hosts, or all hosts' processes" onInput=${(/** @type {string} */ text) => setParameters({ q: text || null })} onDown=${() => grid.current?.focus()} />`;
   return html`<div class="view fleet"><${Header} crumbs=${html`<b>Fleet</b>`} tag=${fleet.loaded ? plural(fleet.hosts.size, 'host') : ''} search=${search}
       pill=${fleet.live.lostSince.value ? html`<span class="pill lost-pill">Lost</span>` : html`<span class="pill">Live</span>`} />
-    <main class="fleet-main"><h1 class="unseen">All hosts</h1>
+    <main class="fleet-main ${isNone(fleet, q) ? 'none' : ''}"><h1 class="unseen">All hosts</h1>
       ${fleet.loaded && fleet.hosts.size === 0 ? html`<${NoHost} />` : html`<${FleetBody} fleet=${fleet} grid=${grid} q=${q} charts=${charts} />`}
     </main>
     <footer class="foot"><span class="ok">● ${counts[0]} live</span>${counts[1] ? html`<span class="then">${counts[1]} stale</span>` : null}${counts[2] ? html`<span class="bad">${counts[2]} offline</span>` : null}
       <span><b>${whole([...fleet.hosts.values()].reduce((sum, host) => sum + (host['process_count'] || 0), 0))}</b> processes</span><span class="foot-end">Procession</span></footer></div>`;
 }
+
+/** No host has what is searched for in its name, so that what processes were found has the room. @param {Fleet} fleet @param {string} q */
+const isNone = (fleet, q) => fleet.loaded && q.trim() !== '' && fleet.rows.length === 0;
 
 /** @param {{ fleet: Fleet, grid: { current: Grid | null }, q: string, charts: boolean }} props */
 function FleetBody({ fleet, grid, q, charts }) {
@@ -157,6 +160,7 @@ function FleetBody({ fleet, grid, q, charts }) {
       <button type="button" class=${charts ? '' : 'on'} aria-pressed=${!charts} onClick=${() => setParameters({ view: null })}>Table</button>
       <button type="button" class=${charts ? 'on' : ''} aria-pressed=${charts} onClick=${() => setParameters({ view: 'charts' })}>Side by side</button>
       <a class="plain" href="/compare">Compare</a><button type="button" class="plain" onClick=${() => (dialog.value = 'export')}>Export</button><a class="plain" href="/keys">Add a host</a></div>
+    ${isNone(fleet, q) ? html`<p class="problem quiet">No host is called so. <button type="button" class="plain" onClick=${() => setParameters({ q: null })}>Clear the search</button></p>` : null}
     ${charts ? (Charts ? html`<${Charts} hosts=${fleet.rows} />` : null) : html`<${HostGrid} fleet=${fleet} grid=${grid} />`}
     ${Found && q.trim().length > 1 ? html`<${Found} q=${q.trim()} />` : null}`;
 }

@@ -161,7 +161,7 @@ export const current = signal(/** @type {{ model: import('./host-model.js').Host
 function Lost() {
   const since = unreachableSince.value;
   if (!since) return null;
-  return html`<div class="lost"><${Icon} name="unplug" /><span role="status">Connection lost; trying again by itself.</span><span>Lost ${duration(now.value - since)} ago: what you see is that old.</span></div>`;
+  return html`<div class="lost"><${Icon} name="unplug" /><span role="status">Connection lost; trying again by itself.</span><span>Lost ${duration(now.value - since)} ago: what you see is at least that old.</span></div>`;
 }
 
 /**

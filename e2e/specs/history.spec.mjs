@@ -141,6 +141,11 @@ test('a click on a chart of a process\'s life goes to that moment', async () => 
 
 test('a search on the fleet finds live processes of all hosts', async () => {
   await visit(page, `${server.url}/`);
+  await page.locator('#search').fill('nothing-of-that-name');
+  await page.locator('.problem', { hasText: 'No host is called so' }).waitFor();
+  await page.locator('.found h2', { hasText: 'No process on any host matches' }).waitFor();
+  await page.getByRole('button', { name: 'Clear the search' }).last().click();
+  await page.getByRole('gridcell', { name: 'other', exact: true }).waitFor();
   await page.locator('#search').fill('only-th');
   await page.locator('.found a', { hasText: 'only-there' }).click();
   await page.locator('.pane h2', { hasText: 'only-there' }).waitFor();
