@@ -14,11 +14,12 @@ let browser;
 let page;
 /** @type {string[]} */
 let trouble;
+const begun = Date.now();
 
 before(async () => {
   await server.start(['--no-local-agent']);
   const key = await server.uploadKey();
-  for (let i = 0; i < 30; i++) await server.upload(key, snapshot('box', new Date(Date.now() - (30 - i) * 20_000), smallTree(i)));
+  for (let i = 0; i < 30; i++) await server.upload(key, snapshot('box', new Date(begun - (30 - i) * 20_000), smallTree(i)));
   await server.upload(key, snapshot('long gone', new Date(Date.now() - 7_200_000), smallTree(1)));
   browser = await startBrowser();
   ({ page, trouble } = await signedIn(browser, server, { permissions: ['clipboard-read', 'clipboard-write'], acceptDownloads: true }));
@@ -94,7 +95,7 @@ test('each view\'s curl command answers what the view shows, and its CSV has as 
     [hostUrl(server, 'box'), '.plot canvas', (answer) => answer.columns?.pid?.length ?? answer.pid.length],
     [`${server.url}/`, '.row:not([hidden])', (answer) => answer.length],
     [`${server.url}/program?name=worker-one&range=1h`, '.gantt', (answer) => answer.runs.length],
-    [`${server.url}/compare?name=box&from=now-2m&to=now`, '.compared', (answer) => answer.changed.length + answer.began.length + answer.ended.length],
+    [`${server.url}/compare?name=box&from=${begun - 120_000}&to=${begun}`, '.compared', (answer) => answer.changed.length + answer.began.length + answer.ended.length],
   ])) {
     const text = await offered(url, ready);
     const answer = await answered(text, key);
