@@ -206,7 +206,7 @@ function Runs({ model, name }) {
   const ms = (/** @type {any} */ time) => (typeof time === 'number' ? time : Date.parse(time));
   const total = runs.reduce((sum, run) => sum + ((ms(run.ended_at_ms ?? run.ended_at) || until) - Math.max(from, ms(run.started_at_ms ?? run.started_at))), 0);
   const place = (/** @type {number} */ time) => Math.max(0, Math.min(100, ((time - from) / (until - from)) * 100));
-  return html`<h3>Runs of this program today <em>${runs.length} · ${duration(total)}</em></h3>
+  return html`<h3>Runs of this program today <em>${plural(runs.length, 'run')} · ${duration(total)}</em></h3>
     <div class="runs" role="img" aria-label=${`${plural(runs.length, 'run')} today`}>${runs.slice(0, 300).map((/** @type {any} */ run) => {
       const left = place(ms(run.started_at_ms ?? run.started_at));
       const right = place(ms(run.ended_at_ms ?? run.ended_at) || until);
