@@ -49,7 +49,8 @@ case "$0" in
     if command -v python3 > /dev/null; then /srv/bin/shop-web > /dev/null 2>&1 & fi
     if command -v convert > /dev/null; then /srv/bin/shop-images > /dev/null 2>&1 & fi
     if command -v zstd > /dev/null; then /srv/bin/nightly-backup > /dev/null 2>&1 & fi
-    /srv/bin/procession serve --data /srv/data --listen 127.0.0.1:0 --interval 1s
+    # Without the right to load BPF programs: those name processes by the pids of the first namespace, not of this one.
+    setpriv --bounding-set=-bpf,-sys_admin /srv/bin/procession serve --data /srv/data --listen 127.0.0.1:0 --interval 1s
     ;;
   *)
     hostname shop-1
