@@ -3,7 +3,9 @@
 # watched by a real server. Called by machine.mjs inside `unshare`; $1 is the server's binary.
 # Where a program is not installed, its part is left out.
 set -u
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# The distribution's own programs; Debian keeps those of its database out of the usual folders.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+for folder in /usr/lib/postgresql/*/bin; do [ -d "$folder" ] && PATH="$folder:$PATH"; done
 export PATH
 
 # Becomes another user and another program.
@@ -47,7 +49,8 @@ case "$0" in
     if command -v python3 > /dev/null; then /srv/bin/shop-web > /dev/null 2>&1 & fi
     if command -v convert > /dev/null; then /srv/bin/shop-images > /dev/null 2>&1 & fi
     if command -v zstd > /dev/null; then /srv/bin/nightly-backup > /dev/null 2>&1 & fi
-    /srv/bin/procession serve --data /srv/data --listen 127.0.0.1:0 --interval 1s
+    # Without the right to load BPF programs: those name processes by the pids of the first namespace, not of this one.
+    setpriv --bounding-set=-bpf,-sys_admin /srv/bin/procession serve --data /srv/data --listen 127.0.0.1:0 --interval 1s
     ;;
   *)
     hostname shop-1

@@ -2,7 +2,7 @@
 import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, signal, now, narrow, dialog, focusSearch, density, switchDensity, switchKiosk, useExport } from './page.js';
 import { address, go, link, setParameters } from './router.js';
 import { Live, apiUrl } from './api.js';
-import { ageShort, bytesShort, percent, plural, visible } from './format.js';
+import { ageShort, bytesShort, percent, plural, visible, whole } from './format.js';
 import { Grid } from './grid.js';
 
 /** @typedef {Record<string, any> & { hostname: string, status: string }} Host */
@@ -142,12 +142,15 @@ export default function FleetView() {
   const search = html`<${Search} value=${q} label="Search hosts, or all hosts' processes" onInput=${(/** @type {string} */ text) => setParameters({ q: text || null })} onDown=${() => grid.current?.focus()} />`;
   return html`<div class="view fleet"><${Header} crumbs=${html`<b>Fleet</b>`} tag=${fleet.loaded ? plural(fleet.hosts.size, 'host') : ''} search=${search}
       pill=${fleet.live.lostSince.value ? html`<span class="pill lost-pill">Lost</span>` : html`<span class="pill">Live</span>`} />
-    <main class="fleet-main"><h1 class="unseen">All hosts</h1>
+    <main class="fleet-main ${isNone(fleet, q) ? 'none' : ''}"><h1 class="unseen">All hosts</h1>
       ${fleet.loaded && fleet.hosts.size === 0 ? html`<${NoHost} />` : html`<${FleetBody} fleet=${fleet} grid=${grid} q=${q} charts=${charts} />`}
     </main>
     <footer class="foot"><span class="ok">● ${counts[0]} live</span>${counts[1] ? html`<span class="then">${counts[1]} stale</span>` : null}${counts[2] ? html`<span class="bad">${counts[2]} offline</span>` : null}
-      <span><b>${[...fleet.hosts.values()].reduce((sum, host) => sum + (host['process_count'] || 0), 0).toLocaleString('en')}</b> processes</span><span class="foot-end">Procession</span></footer></div>`;
+      <span><b>${whole([...fleet.hosts.values()].reduce((sum, host) => sum + (host['process_count'] || 0), 0))}</b> processes</span><span class="foot-end">Procession</span></footer></div>`;
 }
+
+/** No host has what is searched for in its name, so that what processes were found has the room. @param {Fleet} fleet @param {string} q */
+const isNone = (fleet, q) => fleet.loaded && q.trim() !== '' && fleet.rows.length === 0;
 
 /** @param {{ fleet: Fleet, grid: { current: Grid | null }, q: string, charts: boolean }} props */
 function FleetBody({ fleet, grid, q, charts }) {
@@ -157,6 +160,7 @@ function FleetBody({ fleet, grid, q, charts }) {
       <button type="button" class=${charts ? '' : 'on'} aria-pressed=${!charts} onClick=${() => setParameters({ view: null })}>Table</button>
       <button type="button" class=${charts ? 'on' : ''} aria-pressed=${charts} onClick=${() => setParameters({ view: 'charts' })}>Side by side</button>
       <a class="plain" href="/compare">Compare</a><button type="button" class="plain" onClick=${() => (dialog.value = 'export')}>Export</button><a class="plain" href="/keys">Add a host</a></div>
+    ${isNone(fleet, q) ? html`<p class="problem quiet">No host is called so. <button type="button" class="plain" onClick=${() => setParameters({ q: null })}>Clear the search</button></p>` : null}
     ${charts ? (Charts ? html`<${Charts} hosts=${fleet.rows} />` : null) : html`<${HostGrid} fleet=${fleet} grid=${grid} />`}
     ${Found && q.trim().length > 1 ? html`<${Found} q=${q.trim()} />` : null}`;
 }
@@ -180,7 +184,7 @@ function HostGrid({ fleet, grid }) {
   useEffect(() => {
     if (!place.current) return undefined;
     const made = new Grid({
-      host: place.current, label: 'Hosts', columns: fleetColumns(fleet),
+      host: place.current, label: 'Hosts',
       source: {
         count: () => fleet.rows.length,
         key: (index) => fleet.rows[index]?.hostname ?? '',

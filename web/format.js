@@ -159,9 +159,12 @@ export function parseMoment(text, now, zone = 'utc') {
   return Date.parse(hasZone || zone === 'local' ? full : `${full}${full.includes('T') ? 'Z' : ''}`);
 }
 
-const WHOLE = new Intl.NumberFormat('en');
+/** 12,345. By hand, because the first use of Intl loads data for tens of ms, and this is wanted at the start. @param {number} n */
+export function whole(n) {
+  return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ',');
+}
 
 /** 1 process, 2 processes. @param {number} n @param {string} one @param {string} [many] */
 export function plural(n, one, many = `${one}s`) {
-  return `${WHOLE.format(n)} ${n === 1 ? one : many}`;
+  return `${whole(n)} ${n === 1 ? one : many}`;
 }

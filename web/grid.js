@@ -2,8 +2,11 @@
 // and knows the keys and roles of the ARIA treegrid pattern; it does not know processes or hosts.
 // A row element belongs to one key for as long as that key is in sight, so focus, selection and hover survive any
 // re-ordering; the focused row's element is kept even when it is scrolled out of sight.
+import { whenIdle } from './page.js';
 
 const OVERSCAN_ROWS = 6;
+/** New cells cost the browser most the first time they are laid out and drawn, so that a full grid at once would be a long task. */
+const NEW_CELLS_A_FRAME = 120;
 export const HEADER_PX = 30;
 /** A column is never narrower than this, whatever people drag. */
 export const WIDTH_LEAST_PX = 36;
@@ -38,7 +41,6 @@ const MOVES = new Set(['ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowLeft', 'PageD
  * @typedef {object} GridOptions
  * @property {HTMLElement} host
  * @property {string} label
- * @property {Column[]} columns
  * @property {Source} source
  * @property {(column: string) => void} [onSort]
  * @property {(widths: Record<string, number>) => void} [onWidths] people dragged a column's edge; without it columns keep their widths
@@ -50,12 +52,6 @@ const MOVES = new Set(['ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowLeft', 'PageD
  */
 /** @typedef {{ element: HTMLElement, key: string, index: number, cells: CellState[], className: string, top: number, said: { index: number, position: number, size: number, depth: number, fold: string, chosen: boolean } }} Row */
 
-/** Does something once there is time for it; not every browser tells when. @param {() => void} work */
-export function whenIdle(work) {
-  if ('requestIdleCallback' in globalThis) requestIdleCallback(work, { timeout: 2000 });
-  else setTimeout(work, 500);
-}
-
 let grids = 0;
 
 export class Grid {
@@ -63,7 +59,8 @@ export class Grid {
   constructor(options) {
     this.options = options;
     this.source = options.source;
-    this.columns = options.columns;
+    /** @type {Column[]} */
+    this.columns = [];
     this.tree = options.source.fold !== undefined;
     this.name = `grid-${(grids += 1)}`;
     this.rowHeight = 24;
@@ -81,10 +78,14 @@ export class Grid {
     this.tabCell = -2;
     this.width = this.height = this.frame = this.top = 0;
     this.rowCount = -1;
+    /** Cells that may still be made in this frame. */
+    this.room = NEW_CELLS_A_FRAME;
     /** Loaded when the grid first has the keyboard. @type {typeof import('./grid-keys.js').move | undefined} */
     this.move = undefined;
     /** The pointer is over the rows, so they should not run away. */
     this.pointed = false;
+    /** The keyboard comes in with the first rows, unless people put it elsewhere meanwhile. */
+    this.awaited = false;
     this.sheet = new CSSStyleSheet();
     this.scroller = document.createElement('div');
     this.head = document.createElement('div');
@@ -111,7 +112,6 @@ export class Grid {
     this.scroller.append(headGroup, this.canvas);
     host.append(this.scroller);
     this.listen();
-    this.setColumns(this.columns);
     // Once there is time: keys have to work when the server is gone, too.
     whenIdle(() => void this.loadKeys().catch(() => {}));
   }
@@ -149,7 +149,8 @@ export class Grid {
     this.head.replaceChildren(...columns.map((column, index) => this.headCell(column, index)));
     this.scroller.setAttribute('aria-colcount', String(columns.length));
     this.showSort();
-    this.measure();
+    this.layOut();
+    this.render();
   }
 
   /** @param {Column} column @param {number} index */
@@ -191,8 +192,7 @@ export class Grid {
       const on = column.id === this.sorted.column;
       cell.classList.toggle('sorted', on);
       cell.classList.toggle('up', on && !this.sorted.descending);
-      if (column.unsortable) return;
-      cell.setAttribute('aria-sort', on ? (this.sorted.descending ? 'descending' : 'ascending') : 'none');
+      if (!column.unsortable) cell.setAttribute('aria-sort', on ? (this.sorted.descending ? 'descending' : 'ascending') : 'none');
     });
   }
 
@@ -236,6 +236,7 @@ export class Grid {
   update() {
     if (!this.frame) this.frame = requestAnimationFrame(() => {
       this.frame = 0;
+      this.room = NEW_CELLS_A_FRAME;
       this.render();
     });
   }
@@ -257,8 +258,13 @@ export class Grid {
     const activeIndex = this.active.key ? source.indexOf(this.active.key) : -1;
     if (activeIndex >= 0) wanted.set(this.active.key, activeIndex);
     this.release(wanted);
-    for (const [key, index] of wanted) this.fill(this.rows.get(key) ?? this.claim(key), index);
+    for (const [key, index] of wanted) {
+      const row = this.rows.get(key) ?? this.claim(key);
+      if (row) this.fill(row, index);
+      else this.update();
+    }
     this.showTabStop();
+    if (this.awaited && count && document.activeElement === document.body) this.focus();
   }
 
   /** @param {number} count */
@@ -278,8 +284,9 @@ export class Grid {
     }
   }
 
-  /** @param {string} key */
+  /** A row for the key, or null when no more can be made before the next frame; the active one always is. @param {string} key */
   claim(key) {
+    if (!this.pool.length && this.room <= 0 && key !== this.active.key) return null;
     const row = this.pool.pop() ?? this.makeRow();
     row.key = key;
     row.element.hidden = false;
@@ -289,6 +296,7 @@ export class Grid {
 
   /** @returns {Row} */
   makeRow() {
+    this.room -= this.columns.length;
     const element = document.createElement('div');
     element.setAttribute('role', 'row');
     element.tabIndex = -1;
@@ -402,8 +410,9 @@ export class Grid {
     target?.focus({ preventScroll: true });
   }
 
-  /** Puts the keyboard into the grid. */
+  /** Puts the keyboard into the grid, as soon as there are rows. */
   focus() {
+    this.awaited = !this.source.count();
     if (!this.active.key && this.source.count()) this.active.key = this.selected && this.source.indexOf(this.selected) >= 0 ? this.selected : this.source.key(0);
     this.focusActive(false);
   }
@@ -464,9 +473,7 @@ export class Grid {
   }
 
   async loadKeys() {
-    const { move } = await import('./grid-keys.js');
-    this.move = move;
-    return move;
+    return (this.move = (await import('./grid-keys.js')).move);
   }
 
   /** @param {FocusEvent} event */
@@ -480,15 +487,12 @@ export class Grid {
 
   /** @param {KeyboardEvent} event */
   keyDown(event) {
-    if (event.target instanceof Element && event.target.closest('[role=columnheader]')) return;
-    if (this.options.onKey?.(event)) {
-      event.preventDefault();
-      return;
-    }
-    if (event.altKey || event.metaKey || !MOVES.has(event.key) || this.source.indexOf(this.active.key) < 0) return;
+    if (event.target instanceof Element && event.target.closest('[role=columnheader]')) return undefined;
+    if (this.options.onKey?.(event)) return event.preventDefault();
+    if (event.altKey || event.metaKey || !MOVES.has(event.key) || this.source.indexOf(this.active.key) < 0) return undefined;
     event.preventDefault();
     const { key, ctrlKey } = event;
-    if (this.move) this.move(this, key, ctrlKey);
-    else void this.loadKeys().then((move) => move(this, key, ctrlKey), () => {});
+    if (this.move) return this.move(this, key, ctrlKey);
+    return void this.loadKeys().then((move) => move(this, key, ctrlKey), () => {});
   }
 }

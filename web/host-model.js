@@ -2,10 +2,10 @@
 // The keyframe comes over compressed HTTP, changes over the WebSocket; a moment of the past is one HTTP answer.
 import { ApiError, Live, getJson } from './api.js';
 import { setParameters, address } from './router.js';
-import { signal, computed, effect, batch, zone } from './page.js';
+import { signal, computed, effect, batch, tell, zone } from './page.js';
 import { Snapshot } from './snapshot.js';
 import { Tree } from './tree.js';
-import { parseMoment, visible } from './format.js';
+import { clock, parseMoment, visible } from './format.js';
 
 const LOSSES_MAX = 200;
 /** So long people rest at a moment before its small lines are asked for. */
@@ -207,8 +207,12 @@ export class HostModel {
       try {
         const key = await getJson('process-snapshots/columns/', { hostname: this.hostname, ...query }, this.abort.signal);
         if (address.peek().params.get('at') && !this.closed) this.show(key);
+        if (query['nearest'] === 'after' && address.peek().params.get('nearest') !== 'after') tell(`Nothing is kept from before ${clock(key.time_ms, zone.peek())}: this is the first sample.`);
       } catch (error) {
-        if (!(error instanceof DOMException) && address.peek().params.get('at')) this.failed(error);
+        // Before all that is kept: the first sample says more than none, or than rows of another moment.
+        const isBefore = error instanceof ApiError && error.status === 404 && query['nearest'] === 'before';
+        if (isBefore) this.wanted ??= { ...query, nearest: 'after' };
+        else if (!(error instanceof DOMException) && address.peek().params.get('at')) this.failed(error);
       }
     }
     this.busy = false;

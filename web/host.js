@@ -1,9 +1,9 @@
 // The host view: one host at one moment. Header, time line, tree grid, detail pane, foot line.
-import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, useText, now, narrow, density, dialog, focusSearch, later, tell, remembered, current } from './page.js';
+import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, useText, now, narrow, density, dialog, focusSearch, later, whenIdle, tell, remembered, current } from './page.js';
 import { address, setParameters } from './router.js';
 import { ageShort, bytes, plural, visible } from './format.js';
 import { HostModel } from './host-model.js';
-import { Grid, whenIdle } from './grid.js';
+import { Grid } from './grid.js';
 import { DEFAULT_COLUMNS, NARROW_COLUMNS, NARROW_SHOWN, processColumns } from './columns.js';
 
 const WIDE_FOR_PANE_PX = 900;
@@ -93,7 +93,8 @@ function pillState(model) {
   void model.tick.value;
   const { timeMs, host } = model.snapshot;
   const age = now.value - timeMs;
-  if (parameterNow('at') !== '') return ['past', `${model.paused.value ? 'Paused' : 'Past'} · ${ageShort(age)} ago`];
+  if (parameterNow('at') !== '') return ['past', `${model.paused.value ? 'Paused' : 'Past'}${timeMs ? ` · ${ageShort(age)} ago` : ''}`];
+  if (!timeMs && model.problem.value) return ['stale', 'No data'];
   if (model.lostSince.value) return ['lost', 'Lost'];
   if (timeMs && age > Math.max(3 * (host['interval_ms'] || 5000), STALE_LEAST_MS)) return ['stale', `Stale · ${ageShort(age)}`];
   return ['live', 'Live'];
@@ -255,7 +256,6 @@ function makeGrid(model, host) {
   const grid = new Grid({
     host,
     label: `Processes of ${visible(model.hostname, 200)}`,
-    columns: gridColumns(model, chosenColumns()),
     source: {
       count: () => tree.rows.length,
       key: (index) => snapshot.id[tree.rows[index] ?? -1] ?? '',

@@ -1,6 +1,6 @@
 // What is known to be lost of a host's history: in words, and as a list. Loaded with the charts.
 import { html, zone } from './page.js';
-import { clock, duration, moment, plural } from './format.js';
+import { clock, duration, plural } from './format.js';
 
 /** @typedef {{ kind: string, from_ms: number, until_ms: number, count: number | null }} Loss */
 
@@ -40,5 +40,5 @@ export const lossAt = (losses, ms) => losses.filter((loss) => loss.from_ms <= ms
 /** @param {{ losses: Loss[] }} props */
 export function LossTable({ losses }) {
   return html`<table class="table"><thead><tr><th>From</th><th class="end wide">Until</th><th class="end">For</th><th>What</th><th>Why</th></tr></thead>
-    <tbody>${[...losses].reverse().map((loss) => html`<tr><td>${moment(loss.from_ms, zone.value)}</td><td class="end wide">${clock(loss.until_ms, zone.value, loss.from_ms)}</td><td class="end">${duration(loss.until_ms - loss.from_ms)}</td><td>${lossText(loss)}</td><td>${lossReason(loss)}</td></tr>`)}</tbody></table>`;
+    <tbody>${[...losses].reverse().map((loss) => html`<tr><td class="whole">${clock(loss.from_ms, zone.value)}</td><td class="end wide">${clock(loss.until_ms, zone.value, loss.from_ms)}</td><td class="end">${duration(loss.until_ms - loss.from_ms)}</td><td>${lossText(loss)}</td><td>${lossReason(loss)}</td></tr>`)}</tbody></table>`;
 }

@@ -108,6 +108,12 @@ export function later(load, then) {
   load().then(then, () => tell('A part of the page could not be loaded.'));
 }
 
+/** Does something once there is time for it; not every browser tells when. @param {() => void} work */
+export function whenIdle(work) {
+  if ('requestIdleCallback' in globalThis) requestIdleCallback(work, { timeout: 2000 });
+  else setTimeout(work, 500);
+}
+
 /** @param {string} text @param {string} what */
 export async function copy(text, what) {
   try {
@@ -155,7 +161,7 @@ export const current = signal(/** @type {{ model: import('./host-model.js').Host
 function Lost() {
   const since = unreachableSince.value;
   if (!since) return null;
-  return html`<div class="lost"><${Icon} name="unplug" /><span role="status">Connection lost; trying again by itself.</span><span>Lost ${duration(now.value - since)} ago: what you see is that old.</span></div>`;
+  return html`<div class="lost"><${Icon} name="unplug" /><span role="status">Connection lost; trying again by itself.</span><span>Lost ${duration(now.value - since)} ago: what you see is at least that old.</span></div>`;
 }
 
 /**

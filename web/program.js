@@ -63,9 +63,9 @@ export default function ProgramView() {
     <main class="page-main program"><h1>${visible(name, 200)} <small class="quiet">${host ? `on ${visible(host, 100)}` : 'on all hosts'}</small></h1>
       <${Tools} host=${host} name=${name} span=${span} />
       ${problem ? html`<p role="alert">${problem}</p>` : null}
-      ${data ? html`<${Summary} data=${data} window=${window} /><${Gantt} runs=${data.runs} hosts=${data.hosts ?? []} window=${window} />` : problem ? null : html`<p class="quiet">Loading…</p>`}
+      ${data ? html`<${Summary} data=${data} window=${window} />` : problem ? null : html`<p class="quiet">Loading…</p>`}
       ${series?.time_ms?.length ? html`<div class="charts two"><${SeriesChart} key=${`cpu ${host}`} title="CPU" hostAt=${hostAt} series=${series} values=${series.cpu} colour="cpu" window=${window} /><${SeriesChart} key=${`memory ${host}`} title="Memory" hostAt=${hostAt} series=${series} values=${series.memory ?? series.memory_bytes} colour="memory" window=${window} /></div>` : null}
-      ${data ? html`<${RunTable} runs=${data.runs} count=${data.count} />` : null}
+      ${data ? html`<${Gantt} runs=${data.runs} hosts=${data.hosts ?? []} window=${window} /><${RunTable} runs=${data.runs} count=${data.count} />` : null}
     </main></div>`;
 }
 

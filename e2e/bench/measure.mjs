@@ -29,6 +29,33 @@ export async function freshPage(browser) {
 /** The long tasks since the last call. @param {import('playwright-core').Page} page @returns {Promise<number[]>} */
 export const longTasks = (page) => page.evaluate(() => /** @type {any} */ (window).longTasks.splice(0));
 
+/** Marks the page's thread in a trace. */
+const MARK = 'bench-page';
+
+/**
+ * Does some work with a page and tells how long each task of the page's thread computed meanwhile, in ms: its own time, which
+ * other work on the machine does not lengthen. Tasks that drive the page from outside are among them.
+ * @param {import('playwright-core').Browser} browser
+ * @param {import('playwright-core').Page} page
+ * @param {() => Promise<unknown>} work
+ * @returns {Promise<number[]>}
+ */
+export async function threadTasks(browser, page, work) {
+  const session = await browser.newBrowserCDPSession();
+  /** @type {any[]} */
+  const events = [];
+  session.on('Tracing.dataCollected', ({ value }) => events.push(...value));
+  await session.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: ['toplevel', 'blink.user_timing'] } });
+  await work();
+  await page.evaluate((name) => void performance.mark(name), MARK);
+  const complete = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
+  await session.send('Tracing.end');
+  await complete;
+  await session.detach();
+  const mark = events.find((event) => event.name === MARK);
+  return events.filter((event) => event.pid === mark?.pid && event.tid === mark?.tid && event.name.endsWith('RunTask') && event.tdur > 0).map((event) => event.tdur / 1000);
+}
+
 /** So long after an update all it caused is done. */
 const SETTLED_MS = 800;
 

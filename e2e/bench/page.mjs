@@ -8,7 +8,7 @@ import { startBrowser } from '../browser.mjs';
 import { startFake } from '../fake/server.mjs';
 import { TestServer, hostUrl } from '../harness.mjs';
 import { bigTree, snapshot } from '../samples.mjs';
-import { freshPage, heapMegabytes, longTasks, pause, quantile, scriptASecond, scrollFrames } from './measure.mjs';
+import { freshPage, heapMegabytes, longTasks, pause, quantile, scriptASecond, scrollFrames, threadTasks } from './measure.mjs';
 
 /** @param {string} name @param {number} otherwise */
 const option = (name, otherwise) => {
@@ -58,8 +58,7 @@ async function firstLoad(browser, server) {
     await session.send('Network.enable');
     await session.send('Network.emulateNetworkConditions', { offline: false, latency: 40, downloadThroughput: 20e6 / 8, uploadThroughput: 20e6 / 8 });
     await page.goto(hostUrl(server, 'big'), { waitUntil: 'commit' });
-    await page.waitForFunction(() => performance.getEntriesByName('first-tree').length > 0);
-    times.push(await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => resolve(performance.getEntriesByName('first-tree')[0]?.startTime ?? NaN)))));
+    times.push(await wholeTree(page));
     modules = await page.evaluate(() => performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('.js') && entry.startTime < (performance.getEntriesByName('first-tree')[0]?.startTime ?? 0)).length);
     await page.locator('.plot canvas').first().waitFor();
     bytes = await page.evaluate(() => performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/page/')).reduce((sum, entry) => sum + /** @type {PerformanceResourceTiming} */ (entry).encodedBodySize, 0));
@@ -69,6 +68,16 @@ async function firstLoad(browser, server) {
   one('modules asked for before the first tree', String(modules), '≤ 15');
   timed(`tree of ${PROCESSES} processes at 40 ms and 20 Mbit/s, from the address to the tree, ${LOADS} loads with an empty cache`, times, '≤ 1,000 ms');
 }
+
+/** When the tree was there, each row that has room for it. @param {import('playwright-core').Page} page @returns {Promise<number>} */
+const wholeTree = (page) => page.evaluate(() => new Promise((resolve) => {
+  const look = () => {
+    const grid = document.querySelector('[role=treegrid]');
+    if (grid && document.querySelectorAll('.row:not([hidden])').length >= Math.floor((grid.clientHeight - 30) / 24)) resolve(performance.now());
+    else requestAnimationFrame(look);
+  };
+  look();
+}));
 
 /** From the press on a chart to the frame after the tree of that moment. @param {import('playwright-core').Browser} browser @param {TestServer} server */
 async function backInTime(browser, server) {
@@ -141,15 +150,37 @@ async function heap(browser) {
 /** @param {import('playwright-core').Browser} browser */
 async function thousandHosts(browser) {
   const fake = await startFake({ processes: 50, hosts: 1000 });
+  // What a browser does for itself right after its start is no part of the page.
+  await pause(3000);
+  /** @type {number[]} */
+  const tasks = [];
+  /** @type {number[]} */
+  const longest = [];
+  for (let round = 0; round < LOADS; round++) {
+    const { context, page } = await freshPage(browser);
+    longest.push(Math.max(...await threadTasks(browser, page, () => openFleet(page, fake.url))));
+    tasks.push(...await longTasks(page));
+    await context.close();
+  }
+  none(`1,000 hosts: tasks over 50 ms until the list is there, ${LOADS} loads`, tasks);
+  timed('the same: the longest task of a load (time of the page\'s thread)', longest, '< 50 ms');
   const { context, page, session } = await freshPage(browser);
-  await page.goto(`${fake.url}/`);
-  await page.locator('.row:not([hidden])').nth(20).waitFor();
-  none('1,000 hosts: tasks over 50 ms until the list is there', await longTasks(page));
+  await openFleet(page, fake.url);
+  await longTasks(page);
   const values = await scriptASecond(session, 15, fake.ticked);
   none('1,000 hosts, all changing each second, 15 s: tasks over 50 ms', await longTasks(page));
   timed('the same: script a second', values, '');
   await context.close();
   fake.close();
+}
+
+/** Until each row that has room is there. @param {import('playwright-core').Page} page @param {string} url */
+async function openFleet(page, url) {
+  await page.goto(`${url}/`);
+  await page.waitForFunction(() => {
+    const grid = document.querySelector('[role=grid]');
+    return grid && document.querySelectorAll('.row:not([hidden])').length >= Math.floor((grid.clientHeight - 30) / 24);
+  });
 }
 
 const browser = await startBrowser();

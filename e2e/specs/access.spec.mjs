@@ -10,12 +10,13 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 const server = new TestServer();
 /** @type {import('playwright-core').Browser} */
 let browser;
+const begun = Date.now();
 
 before(async () => {
   await server.start(['--interval', '1s']);
   const key = await server.uploadKey();
   const lost = [{ kind: 'events', from: new Date(Date.now() - 70_000).toISOString(), until: new Date(Date.now() - 60_000).toISOString(), count: 12 }];
-  for (let i = 0; i < 10; i++) await server.upload(key, { ...snapshot('box', new Date(Date.now() - (10 - i) * 20_000), smallTree(i)), ...(i === 8 ? { losses: lost } : {}) });
+  for (let i = 0; i < 10; i++) await server.upload(key, { ...snapshot('box', new Date(begun - (10 - i) * 20_000), smallTree(i)), ...(i === 8 ? { losses: lost } : {}) });
   browser = await startBrowser();
 });
 
@@ -39,13 +40,13 @@ const VIEWS = /** @type {[string, () => string, string][]} */ ([
   ['fleet side by side', () => `${server.url}/?view=charts`, '.side-card canvas'],
   ['host', () => hostUrl(server, 'box'), '.plot canvas'],
   ['host with details', () => hostUrl(server, 'box', { sel: `51@${Date.parse('2026-01-01T00:01:01Z')}` }), '.pane h2'],
-  ['host in the past', () => hostUrl(server, 'box', { at: String(Date.now() - 100_000) }), '.host[data-mode=past] .row:not([hidden])'],
+  ['host in the past', () => hostUrl(server, 'box', { at: String(begun - 100_000) }), '.host[data-mode=past] .row:not([hidden])'],
   ['search without a match', () => hostUrl(server, 'box', { q: 'nothing-like-it' }), '.problem'],
   ['unknown host', () => hostUrl(server, 'nobody'), '.problem[role=alert]'],
   ['add a host', () => `${server.url}/keys`, 'text=Start an agent'],
   ['program', () => `${server.url}/program?name=worker-one`, '.program h1'],
   ['compare', () => `${server.url}/compare`, '.compare-form'],
-  ['compare, with an answer', () => `${server.url}/compare?name=box&from=now-2m&to=now`, '.table'],
+  ['compare, with an answer', () => `${server.url}/compare?name=box&from=${begun - 120_000}&to=${begun}`, '.table'],
   ['by group', () => hostUrl(server, 'box', { group: 'user' }), '.row.group:not([hidden])'],
   ['a group\'s details', () => hostUrl(server, 'box', { group: 'user', sel: 'user:www' }), '.pane h2'],
   ['the list', () => hostUrl(server, 'box', { list: '1' }), '.row:not([hidden])'],

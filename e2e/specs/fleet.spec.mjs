@@ -80,6 +80,16 @@ test('what lives between two samples is counted, and listed on demand', async ()
   }
 });
 
+test('who did this says how much of the CPU is nobody\'s, where the host tells its own figure', async () => {
+  await page.locator('.foot', { hasText: /nobody's: \d/ }).waitFor();
+  await page.locator('.row:not([hidden])').first().focus();
+  await page.keyboard.press('g');
+  await page.locator('dialog p', { hasText: /in all; .+ \([\d.]+ %\) is nobody's: used, but by no process that was seen/ }).waitFor();
+  await page.locator('dialog .who-table tbody tr').first().waitFor();
+  await page.keyboard.press('Escape');
+  await page.locator('dialog').waitFor({ state: 'detached' });
+});
+
 test('a search finds processes on all hosts while one types, by the filter language', async () => {
   await visit(page, `${server.url}/`);
   await page.locator('#search').fill('name:post* mem>1MB');
