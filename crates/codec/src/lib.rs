@@ -9,6 +9,7 @@ pub mod limits;
 pub mod mend;
 pub mod numbers;
 pub mod state;
+pub mod wire;
 
 pub use error::DecodeError;
 pub use frame::{Began, Frame, FrameKind, MetricChanges};
