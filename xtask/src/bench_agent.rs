@@ -11,7 +11,7 @@ use crate::workspace;
 const POPULATIONS: [&str; 2] = ["1000", "100"];
 const ROUNDS: &str = "2";
 /// Processes of the machine on which the whole agent is measured, and for how many seconds.
-const WHOLE: [&str; 3] = ["300", "15", "5s"];
+const WHOLE: [&str; 3] = ["300", "30", "5s"];
 /// Collector, and how many processes begin and end at once within five seconds. The first one is what an agent has with
 /// the right to load programs into the kernel, the second with that to the kernel's events, the third without any.
 const WATCHES: [(&str, &str); 4] = [("auto", "5"), ("events", "5"), ("polling", "5"), ("events", "38")];

@@ -31,7 +31,7 @@ mod linux {
 
     const SWEEPS: usize = 20;
     /// What a look reads beside the processes' own.
-    const HOST_FILES: [&str; 5] = ["/proc/stat", "/proc/meminfo", "/proc/loadavg", "/proc/uptime", "/proc/self/statm"];
+    const HOST_FILES: [&str; 3] = ["/proc/stat", "/proc/meminfo", "/proc/loadavg"];
     /// Those come first.
     const BARE_WAYS: usize = 2;
     const PSUTIL: &str = "
@@ -160,7 +160,7 @@ print((time.process_time() - began) / seen * 1e9)
 
     fn whole_tick() -> Result<Look, Box<dyn Error>> {
         let mut probe = Probe::new(ProbeConfig { events: Collection::Polling, ..ProbeConfig::default() })?;
-        let (origin, mut snapshot, mut state) = (Instant::now(), Snapshot::default(), HostState::new());
+        let (origin, mut snapshot, mut state) = (Instant::now(), Snapshot::default(), HostState::of_this_machine());
         let mut bytes = Vec::new();
         Ok(Box::new(move || {
             let taken = probe.snapshot_into(Moment::now(origin), &mut snapshot).is_ok();

@@ -26,7 +26,7 @@ mod linux {
     use futures_util::{SinkExt as _, StreamExt as _};
     use procession_codec::Frame;
     use procession_codec::frame::{decode, encode};
-    use procession_protocol::{FrameMessage, FromServer, VERSION, Welcome};
+    use procession_protocol::{FrameReader, FromServer, VERSION, Welcome};
     use tokio::net::{TcpListener, TcpStream};
     use tokio_tungstenite::WebSocketStream;
     use tokio_tungstenite::tungstenite::Message;
@@ -39,8 +39,10 @@ mod linux {
     const FORKING_PERIOD: Duration = Duration::from_secs(2);
     /// Lives are counted by this.
     const LIVES_PERIOD: Duration = Duration::from_secs(5);
-    /// Bytes of a binary message before its payload, from a client: two of header, two of length, four of mask.
-    const MESSAGE_HEADER_BYTES: usize = 8;
+    /// Bytes of a message before its payload, from a client: two of header, four of mask.
+    const MESSAGE_HEADER_BYTES: usize = 6;
+    /// With a longer payload two more tell its length.
+    const SHORT_PAYLOAD_BYTES: usize = 125;
 
     pub(super) fn main() -> Result<(), Box<dyn Error>> {
         let mut arguments = std::env::args().skip(1);
@@ -82,7 +84,9 @@ mod linux {
     struct Measured {
         ticks: usize,
         collector: String,
-        frame_bytes: Vec<usize>,
+        message_bytes: Vec<usize>,
+        /// Before they were packed.
+        frame_bytes: usize,
         /// In all frames: lives between two snapshots, what they take, and changed values.
         brief: usize,
         brief_bytes: usize,
@@ -94,9 +98,9 @@ mod linux {
     }
 
     impl Measured {
-        fn look_into(&mut self, frame: &Bytes) -> Result<(), Box<dyn Error>> {
-            // The message's kind and sequence are before the frame.
-            self.frame_bytes.push(frame.len() + 9 + MESSAGE_HEADER_BYTES);
+        fn look_into(&mut self, Taken { message_bytes, frame }: &Taken) -> Result<(), Box<dyn Error>> {
+            self.message_bytes.push(*message_bytes);
+            self.frame_bytes += frame.len();
             let mut frame = decode(frame)?;
             self.brief += frame.brief.len();
             self.changes += frame.changes.iter().map(|changes| changes.slots.len()).sum::<usize>();
@@ -113,7 +117,7 @@ mod linux {
 
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         fn to_json(&self, binary_bytes: u64) -> Result<serde_json::Value, Box<dyn Error>> {
-            let mut sorted = self.frame_bytes.clone();
+            let mut sorted = self.message_bytes.clone();
             sorted.sort_unstable();
             let median = sorted.get(sorted.len() / 2).ok_or("the agent sent nothing")?;
             let mean = sorted.iter().sum::<usize>() / sorted.len();
@@ -127,6 +131,8 @@ mod linux {
                 "resident_MiB": (self.memory_kib as f64 / 10.24).round() / 100.0,
                 "median_bytes_per_tick": median,
                 "mean_bytes_per_tick": mean,
+                "longest_bytes_per_tick": sorted.last(),
+                "mean_frame_bytes": self.frame_bytes / self.ticks,
                 "of_these_for_short_lives": self.brief_bytes / self.ticks,
                 "short_lives_per_tick": self.brief / self.ticks,
                 "changes_per_tick": self.changes / self.ticks,
@@ -156,13 +162,14 @@ mod linux {
         let mut server = tokio_tungstenite::accept_async(stream).await?;
         server.next().await.ok_or("no greeting")??;
         server.send(Message::text(FromServer::Welcome(welcome()).to_json())).await?;
+        let mut reader = FrameReader::default();
         for _ in 0..WARM_UP_TICKS {
-            take_frame(&mut server).await?;
+            take_frame(&mut server, &mut reader).await?;
         }
         let (began, cpu_before) = (Instant::now(), cpu_ns(pid)?);
         let mut frames = Vec::new();
         while began.elapsed() < time {
-            frames.push(take_frame(&mut server).await?);
+            frames.push(take_frame(&mut server, &mut reader).await?);
         }
         // The acknowledgement of the last frame belongs to it.
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -188,16 +195,29 @@ mod linux {
             time_ms: 0,
             settings: procession_protocol::AgentSettings::default(),
             frame_version: procession_codec::frame::VERSION,
+            packing: procession_codec::wire::VERSION,
         }
     }
 
+    struct Taken {
+        /// On the wire.
+        message_bytes: usize,
+        frame: Bytes,
+    }
+
     /// Takes and acknowledges one.
-    async fn take_frame(server: &mut WebSocketStream<TcpStream>) -> Result<Bytes, Box<dyn Error>> {
+    async fn take_frame(
+        server: &mut WebSocketStream<TcpStream>,
+        reader: &mut FrameReader,
+    ) -> Result<Taken, Box<dyn Error>> {
         loop {
             if let Message::Binary(bytes) = server.next().await.ok_or("the agent has ended")?? {
-                let FrameMessage { sequence, frame } = FrameMessage::from_bytes(bytes)?;
-                server.send(Message::text(FromServer::Acknowledged { sequence }.to_json())).await?;
-                return Ok(frame);
+                let length_bytes = if bytes.len() > SHORT_PAYLOAD_BYTES { 2 } else { 0 };
+                let message_bytes = MESSAGE_HEADER_BYTES + length_bytes + bytes.len();
+                let message = reader.read(bytes)?;
+                let acknowledged = FromServer::Acknowledged { sequence: message.sequence };
+                server.send(Message::text(acknowledged.to_json())).await?;
+                return Ok(Taken { message_bytes, frame: message.frame });
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::backoff::Backoff;
 use crate::drain_pace::DrainPace;
 use crate::sampler::{ProbeSampler, Sampler};
 use crate::session::{Outcome, Session};
-use crate::storage::{Installation, Storage};
+use crate::storage::{Installation, Storage, random_hex};
 use crate::watcher::Watcher;
 use crate::{AgentConfig, Connect, ConnectError, INTERVAL_MS_MAX, INTERVAL_MS_MIN};
 
@@ -260,6 +260,7 @@ impl Agent {
             Outcome::Welcomed(welcome) => self.welcomed(&welcome),
             Outcome::Settings(settings) => self.apply(&settings),
             Outcome::NextStream => self.disconnect("what an earlier run of the agent left is sent"),
+            Outcome::WrittenElsewhere => self.go_on_as_another_stream(),
             Outcome::Broken(reason) => {
                 self.wish.worked = false;
                 self.problem(reason);
@@ -321,6 +322,20 @@ impl Agent {
             Ok(()) => self.watcher.outboxes.forget_earlier(),
             Err(error) => self.problem(&error.to_string()),
         }
+    }
+
+    /// Nothing of what waits was taken by the server, whatever it says of the stream.
+    fn go_on_as_another_stream(&mut self) {
+        self.wish.worked = false;
+        match random_hex() {
+            Ok(stream) => self.watcher.outboxes.go_on_as(stream),
+            Err(error) => self.problem(&error.to_string()),
+        }
+        self.problem(
+            "the server has more of this agent than it has written: this machine is a copy of one that runs, or was set back \
+             to an earlier state; the agent sends what it has as another stream",
+        );
+        self.disconnect("another stream");
     }
 
     fn disconnect(&mut self, reason: &str) {

@@ -63,6 +63,19 @@ impl Outboxes {
         self.earlier.drain(..).for_each(Outbox::delete);
     }
 
+    /// Whether a server has more of the stream that this life writes than was written. Then another machine goes on with
+    /// it: this one is a copy of it, with its memory, or was set back to what it was earlier. Streams of earlier lives may
+    /// have lost what the server has.
+    pub(crate) fn is_written_elsewhere(&self, last_sequence: u64) -> bool {
+        self.earlier.is_empty() && last_sequence > self.own.newest()
+    }
+
+    /// Goes on under another name: what the server said of the present one is about another machine's frames. On disk the
+    /// old name stays; should it be found there again, the server drops what it has, by host and time.
+    pub(crate) fn go_on_as(&mut self, stream: String) {
+        self.own.stream = stream;
+    }
+
     /// The stream that is sent.
     pub(crate) fn sending(&self) -> &Outbox {
         self.earlier.front().unwrap_or(&self.own)

@@ -51,6 +51,8 @@ pub(crate) enum Outcome {
     Refused(Refusal),
     /// All of this stream is sent; the next one needs a connection of its own.
     NextStream,
+    /// Another machine goes on with this stream.
+    WrittenElsewhere,
     /// The server does not keep to the protocol.
     Broken(&'static str),
 }
@@ -160,6 +162,9 @@ impl Session {
     fn welcome(&mut self, welcome: Welcome, watcher: &mut Watcher) -> Outcome {
         if welcome.protocol != VERSION {
             return Outcome::Broken("the server chose a protocol that this agent does not speak");
+        }
+        if watcher.outboxes.is_written_elsewhere(welcome.last_sequence) {
+            return Outcome::WrittenElsewhere;
         }
         watcher.outboxes.sending_mut().begin(welcome.last_sequence, welcome.resume);
         self.phase = Phase::Welcomed;

@@ -92,7 +92,8 @@ impl Installation {
     }
 }
 
-fn random_hex() -> Result<String, AgentError> {
+/// 128 random bits.
+pub(crate) fn random_hex() -> Result<String, AgentError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(AgentError::Random)?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))

@@ -35,7 +35,7 @@ impl Watcher {
         Self {
             sampler,
             snapshot: Snapshot::default(),
-            state: HostState::new(),
+            state: HostState::of_this_machine(),
             encoded: Vec::new(),
             outboxes,
             losses,
@@ -117,7 +117,7 @@ impl Watcher {
         self.losses.append(&mut self.snapshot.losses);
         let loss = Loss { kind: LossKind::Snapshots, from: time, until: time, count: Some(1) };
         merge(&mut self.losses, loss);
-        self.state = HostState::new();
+        self.state = HostState::of_this_machine();
     }
 
     /// Snapshots that were due and not taken. The monotonic clock stands still while the machine sleeps, so the wall

@@ -27,6 +27,18 @@ pub(crate) fn compress(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
     })
 }
 
+/// The bytes, compressed as if `history`, a few kilobytes, stood before them. For bytes that come often: the context is kept.
+pub(crate) fn compress_after_history(history: &[u8], bytes: &[u8], level: i32) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|context| {
+        if context.is_none() {
+            *context = CCtx::try_create();
+        }
+        let mut compressed = Vec::with_capacity(zstd::zstd_safe::compress_bound(bytes.len()));
+        context.as_mut()?.compress_using_dict(&mut compressed, bytes, history, level).ok()?;
+        Some(compressed)
+    })
+}
+
 fn run_compress(context: &mut CCtx<'_>, bytes: &[u8]) -> Option<Vec<u8>> {
     let mut compressed = Vec::with_capacity(zstd::zstd_safe::compress_bound(bytes.len()));
     context.compress2(&mut compressed, bytes).ok()?;
@@ -51,6 +63,22 @@ pub(crate) fn decompress_after(prefix: &[u8], bytes: &[u8], len: usize) -> Resul
     context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(|_| FAILED)?;
     context.ref_prefix(prefix).map_err(|_| FAILED)?;
     run_decompress(&mut context, bytes, len)
+}
+
+/// Decompresses what [`compress_after_history`] made, if that is not more than `bytes_max`.
+pub(crate) fn decompress_after_history(history: &[u8], bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, DecodeError> {
+    DECOMPRESSOR.with_borrow_mut(|context| {
+        if context.is_none() {
+            *context = DCtx::try_create();
+        }
+        let context = context.as_mut().ok_or(DecodeError::Invalid("the decompressor"))?;
+        let mut plain = Vec::with_capacity(bytes_max);
+        let done = context.decompress_using_dict(&mut plain, bytes, history);
+        done.map_err(|_| DecodeError::Invalid("compressed bytes"))?;
+        // It may wait long in a queue.
+        plain.shrink_to_fit();
+        Ok(plain)
+    })
 }
 
 fn run_decompress(context: &mut DCtx<'_>, bytes: &[u8], len: usize) -> Result<Vec<u8>, DecodeError> {

@@ -10,6 +10,7 @@ mod lzma;
 pub mod mend;
 pub mod numbers;
 pub mod state;
+pub mod wire;
 
 pub use error::DecodeError;
 pub use frame::{Began, Frame, FrameKind, MetricChanges};

@@ -23,8 +23,35 @@ fn sum(snapshot: &Snapshot, metric: Metric) -> u64 {
     u64::try_from(values.map(u128::from).sum::<u128>()).unwrap_or(u64::MAX)
 }
 
+/// As an agent has it: a description that is as before is the very same.
+fn keep_descriptions(snapshot: &mut Snapshot, before: &Snapshot) {
+    for process in &mut snapshot.processes {
+        if let Some(known) = before.processes.iter().find(|known| known.description == process.description) {
+            process.description = Arc::clone(&known.description);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn an_agents_state_makes_the_same_frames(steps in steps(1..12)) {
+        let mut oracle = Oracle::default();
+        let (mut alone, mut shared, mut before) = (HostState::of_this_machine(), HostState::new(), Snapshot::default());
+        for step in &steps {
+            let mut snapshot = oracle.step(step);
+            keep_descriptions(&mut snapshot, &before);
+            prop_assert_eq!(alone.advance(&snapshot).unwrap(), shared.advance(&snapshot).unwrap());
+            prop_assert_eq!(&alone, &shared);
+            for process in &snapshot.processes {
+                let slot = alone.slot_of_pid(process.description.identity.pid).unwrap();
+                let (kept, _) = alone.process(slot).unwrap();
+                prop_assert!(Arc::ptr_eq(kept, &process.description));
+            }
+            before = snapshot;
+        }
+    }
 
     #[test]
     fn frames_lead_from_snapshot_to_snapshot(steps in steps(1..12)) {

@@ -83,6 +83,9 @@ pub struct Welcome {
     /// The newest version of frames that the server reads; the first one if it does not say.
     #[serde(default = "first_frame_version")]
     pub frame_version: u8,
+    /// The newest version of packed frames that the server reads ([`crate::FrameReader`]); 0 if it does not say.
+    #[serde(default)]
+    pub packing: u8,
 }
 
 const fn first_frame_version() -> u8 {

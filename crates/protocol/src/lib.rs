@@ -6,7 +6,8 @@
 //!
 //! 1. The agent sends [`Hello`], with the key in the `Authorization` header of the WebSocket's request.
 //! 2. The server answers [`Welcome`] with the last sequence it has of that stream, or [`Refusal`], and the agent drops what it has been told is kept.
-//! 3. The agent sends frames from there on. The first may be a delta only if `Welcome::resume` is true.
+//! 3. The agent sends frames from there on. The first may be a delta only if `Welcome::resume` is true. Over a WebSocket
+//!    they are packed where `Welcome::packing` allows it (`FrameWriter`).
 //! 4. The server answers `acknowledged`, or `keyframe_needed`: then the agent sends from that sequence on again, the first of them as a keyframe.
 
 mod control;
@@ -16,7 +17,7 @@ mod link;
 pub use control::{
     AgentHealth, AgentSettings, ControlError, FromAgent, FromServer, Hello, Refusal, RefusalReason, Welcome,
 };
-pub use frame_message::{FrameMessage, FrameMessageError};
+pub use frame_message::{FrameMessage, FrameMessageError, FrameReader, FrameWriter};
 pub use link::{AgentMessage, Link, LinkClosed, ServerMessage, link};
 
 /// The path of the WebSocket for agents.

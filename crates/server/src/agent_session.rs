@@ -127,6 +127,7 @@ async fn begin(
         time_ms: time_text::now().as_ms(),
         settings: AgentSettings::default(),
         frame_version: procession_codec::frame::VERSION,
+        packing: procession_codec::wire::VERSION,
     };
     link.send(FromServer::Welcome(welcome)).await.map_err(|_| End::Left)?;
     tracing::debug!(hostname = ?hello.hostname, version = ?hello.agent_version, last_sequence, resume, "agent connected");

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket};
 use axum::response::Response;
 use bytes::Bytes;
-use procession_protocol::{AgentMessage, FrameMessage, FromAgent, Link, MESSAGE_BYTES_MAX, ServerMessage, link};
+use procession_protocol::{AgentMessage, FrameReader, FromAgent, Link, MESSAGE_BYTES_MAX, ServerMessage, link};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -64,6 +64,7 @@ enum Event {
 async fn carry(mut socket: WebSocket, agent_side: Link<AgentMessage, ServerMessage>) {
     let (to_session, mut from_session) = agent_side.split();
     let mut waiting: Option<AgentMessage> = None;
+    let mut frames = FrameReader::default();
     let mut last_heard = Instant::now();
     let mut next_ping = last_heard + PING_INTERVAL;
     loop {
@@ -83,7 +84,7 @@ async fn carry(mut socket: WebSocket, agent_side: Link<AgentMessage, ServerMessa
             Event::Room => {}
             Event::Received(Some(Ok(message))) => {
                 last_heard = Instant::now();
-                match read(message) {
+                match read(message, &mut frames) {
                     Read::Nothing => {}
                     Read::Message(message) => waiting = offer(&to_session, message),
                     Read::End => break,
@@ -131,9 +132,9 @@ enum Read {
     End,
 }
 
-fn read(message: Message) -> Read {
+fn read(message: Message, frames: &mut FrameReader) -> Read {
     match message {
-        Message::Binary(bytes) => match FrameMessage::from_bytes(bytes) {
+        Message::Binary(bytes) => match frames.read(bytes) {
             Ok(frame) => Read::Message(AgentMessage::Frame(frame)),
             Err(_) => Read::End,
         },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use procession_protocol::{AgentMessage, FromServer, Link, ServerMessage};
+use procession_protocol::{AgentMessage, FrameWriter, FromServer, Link, ServerMessage};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -51,16 +51,17 @@ where
     let mut pings = interval_at(Instant::now() + PING_PERIOD, PING_PERIOD);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
+    let mut frames = FrameWriter::default();
     loop {
         let step = tokio::select! {
             message = from_agent.recv() => match message {
-                Some(message) => send(socket, encode(message)).await,
+                Some(message) => send(socket, encode(message, &mut frames)).await,
                 None => Err(PumpEnd::Agent),
             },
             message = socket.next() => {
                 heard = Instant::now();
                 match message {
-                    Some(Ok(Message::Text(text))) => match receive(&text) {
+                    Some(Ok(Message::Text(text))) => match receive(&text, &mut frames) {
                         Ok(message) => to_agent.send(message).await.map_err(|_| PumpEnd::Agent),
                         Err(error) => Err(error),
                     },
@@ -92,13 +93,17 @@ where
     timeout(SEND_TIMEOUT, socket.send(message)).await.map_err(|_| PumpEnd::Stuck)?.map_err(PumpEnd::from)
 }
 
-fn encode(message: AgentMessage) -> Message {
+fn encode(message: AgentMessage, frames: &mut FrameWriter) -> Message {
     match message {
         AgentMessage::Control(control) => Message::Text(Utf8Bytes::from(control.to_json())),
-        AgentMessage::Frame(frame) => Message::Binary(frame.to_bytes()),
+        AgentMessage::Frame(frame) => Message::Binary(frames.write(&frame)),
     }
 }
 
-fn receive(text: &str) -> Result<ServerMessage, PumpEnd> {
-    Ok(FromServer::from_json(text)?)
+fn receive(text: &str, frames: &mut FrameWriter) -> Result<ServerMessage, PumpEnd> {
+    let message = FromServer::from_json(text)?;
+    if let ServerMessage::Welcome(welcome) = &message {
+        frames.pack_up_to(welcome.packing);
+    }
+    Ok(message)
 }

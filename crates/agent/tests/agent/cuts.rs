@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use procession_agent::{AgentConfig, Key, WebSocket, run_with};
 use procession_model::LossKind;
-use procession_protocol::{FrameMessage, FromServer};
+use procession_protocol::{FrameReader, FromServer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::accept_async;
@@ -80,6 +80,7 @@ impl AsyncWrite for Cut {
 /// Serves one connection until it breaks or has brought enough.
 async fn serve(stream: Cut, kept: &mut Kept) -> Result<(), tokio_tungstenite::tungstenite::Error> {
     let mut server = accept_async(stream).await?;
+    let mut frames = FrameReader::default();
     while let Some(message) = server.next().await {
         match message? {
             Message::Text(text) if text.contains("\"hello\"") => {
@@ -87,7 +88,7 @@ async fn serve(stream: Cut, kept: &mut Kept) -> Result<(), tokio_tungstenite::tu
                 server.send(Message::text(welcome(kept.last_sequence, resume).to_json())).await?;
             }
             Message::Binary(bytes) => {
-                kept.take(&FrameMessage::from_bytes(bytes).unwrap());
+                kept.take(&frames.read(bytes).unwrap());
                 if kept.taken.len() >= FRAMES {
                     return Ok(());
                 }

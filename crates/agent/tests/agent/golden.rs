@@ -1,4 +1,4 @@
-//! Recorded sessions of every released version of the protocol: an old server against this agent, and an old agent's frames
+//! Recorded sessions of every version of the protocol and of packed frames: an old server against this agent, and an old agent's frames
 //! against this decoder. `PROCESSION_RECORD=1` records the session of the present version, where there is none.
 
 use std::fs;
@@ -6,8 +6,9 @@ use std::future::pending;
 use std::path::{Path, PathBuf};
 
 use procession_agent::{InProcess, run_with};
+use procession_codec::wire;
 use procession_protocol::{
-    AgentMessage, AgentSettings, FrameMessage, FromAgent, FromServer, Link, ServerMessage, VERSION,
+    AgentMessage, AgentSettings, FrameReader, FrameWriter, FromAgent, FromServer, Link, ServerMessage, VERSION,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -53,6 +54,8 @@ fn unhex(text: &str) -> Vec<u8> {
 async fn record() -> Vec<Value> {
     let mut lines = Vec::new();
     let (mut link, task) = agent().await;
+    let mut frames = FrameWriter::default();
+    frames.pack_up_to(wire::VERSION);
     let mut say = Vec::new();
     let settings = AgentSettings {
         interval_ms: Some(2_000),
@@ -74,7 +77,7 @@ async fn record() -> Vec<Value> {
             }
             AgentMessage::Frame(message) => {
                 let sequence = message.sequence;
-                lines.push(json!({ "agent_frame": hex(&message.to_bytes()) }));
+                lines.push(json!({ "agent_frame": hex(&frames.write(&message)) }));
                 let due = say.iter().position(|(after, _)| *after == sequence);
                 answers.extend(due.map(|due| say.remove(due).1));
             }
@@ -93,7 +96,7 @@ async fn record() -> Vec<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn the_present_version_is_recorded() {
-    let path = folder().join(format!("session-{VERSION}.jsonl"));
+    let path = folder().join(format!("session-{VERSION}-packing-{}.jsonl", wire::VERSION));
     if std::env::var_os("PROCESSION_RECORD").is_some() && !path.exists() {
         let text: String = record().await.iter().map(|line| format!("{line}\n")).collect();
         fs::create_dir_all(folder()).unwrap();
@@ -167,7 +170,7 @@ async fn an_old_server_gets_on_with_this_agent() {
 #[test]
 fn an_old_agents_frames_are_understood() {
     for (path, lines) in sessions() {
-        let mut kept = Kept::default();
+        let (mut kept, mut frames) = (Kept::default(), FrameReader::default());
         for line in &lines {
             if let Some(sequence) =
                 line["server"]["sequence"].as_u64().filter(|_| line["server"]["type"] == "keyframe_needed")
@@ -175,7 +178,7 @@ fn an_old_agents_frames_are_understood() {
                 kept = Kept { last_sequence: sequence - 1, ..Kept::default() };
             }
             if let Some(bytes) = line["agent_frame"].as_str() {
-                kept.take(&FrameMessage::from_bytes(unhex(bytes).into()).unwrap());
+                kept.take(&frames.read(unhex(bytes).into()).unwrap());
             }
         }
         assert!(kept.taken.len() >= 3, "{}", path.display());

@@ -69,6 +69,36 @@ async fn greets_sends_and_goes_on_where_the_server_was() {
     assert_eq!(key_only_at_first, [true, false, false, false, false, false, false, false]);
 }
 
+/// A copy of a machine with its memory goes on with the same stream, and so do both numberings.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_another_machine_wrote_on_is_left_and_nothing_is_lost() {
+    let mut running = start(MadeMachine::default(), config());
+    let mut kept = Kept::default();
+    let mut link = running.link().await;
+    let greeting = hello(&mut link).await;
+    link.send(welcome(0, false)).await.unwrap();
+    for _ in 0..3 {
+        kept.take(&frame(&mut link).await);
+        link.send(ServerMessage::Acknowledged { sequence: kept.last_sequence }).await.unwrap();
+    }
+    assert_eq!(frame(&mut link).await.sequence, 4, "not acknowledged");
+    drop(link);
+
+    let mut link = running.link().await;
+    assert_eq!(hello(&mut link).await.stream, greeting.stream);
+    link.send(welcome(1_000, true)).await.unwrap();
+    let mut link = running.link().await;
+    let another = hello(&mut link).await;
+    assert_ne!(another.stream, greeting.stream);
+    assert_eq!(another.first_sequence, 4);
+    link.send(welcome(0, false)).await.unwrap();
+    let mut of_another = Kept { last_sequence: 3, ..Kept::default() };
+    of_another.take(&frame(&mut link).await);
+    of_another.take(&frame(&mut link).await);
+    assert_eq!(of_another.taken, [(4, 4), (5, 5)]);
+    assert_eq!(of_another.kinds, [FrameKind::Key, FrameKind::Delta]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_forgot_gets_a_keyframe_of_any_frame() {
     let mut running = start(MadeMachine::default(), config());

@@ -96,6 +96,7 @@ pub(crate) fn welcome(last_sequence: u64, resume: bool) -> ServerMessage {
         time_ms: 0,
         settings: AgentSettings::default(),
         frame_version: procession_codec::frame::VERSION,
+        packing: procession_codec::wire::VERSION,
     })
 }
 

@@ -4,7 +4,7 @@ use std::future::pending;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use procession_agent::{Connect as _, ConnectError, Key, WebSocket, run_with};
-use procession_protocol::{FrameMessage, FromAgent, FromServer};
+use procession_protocol::{FrameReader, FromAgent, FromServer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_tungstenite::accept_hdr_async;
@@ -23,12 +23,30 @@ async fn listen() -> (TcpListener, String) {
     (listener, address)
 }
 
+/// What an older server says: nothing of packed frames.
+fn welcome_of_an_older_server(last_sequence: u64, resume: bool) -> FromServer {
+    let FromServer::Welcome(mut welcome) = welcome(last_sequence, resume) else { panic!("no welcome") };
+    welcome.packing = 0;
+    FromServer::Welcome(welcome)
+}
+
 #[tokio::test]
 async fn sends_its_key_and_its_frames() {
+    let kinds = frames_of_two_connections(welcome).await;
+    assert_eq!(kinds, [1, 2, 2, 1, 2, 2], "what follows is packed");
+}
+
+#[tokio::test]
+async fn an_older_server_gets_frames_as_they_are() {
+    assert_eq!(frames_of_two_connections(welcome_of_an_older_server).await, [1; 6]);
+}
+
+/// Returns the first byte of each message.
+async fn frames_of_two_connections(welcome: fn(u64, bool) -> FromServer) -> Vec<u8> {
     let (listener, address) = listen().await;
     let config = procession_agent::AgentConfig { interval: std::time::Duration::from_millis(200), ..config() };
     let agent = tokio::spawn(run_with(Box::new(MadeMachine::default()), config, socket(&address), pending()));
-    let mut kept = Kept::default();
+    let (mut kept, mut kinds) = (Kept::default(), Vec::new());
     for resume in [false, true] {
         let (stream, _) = listener.accept().await.unwrap();
         #[expect(clippy::result_large_err, reason = "the library's type")]
@@ -43,9 +61,11 @@ async fn sends_its_key_and_its_frames() {
         assert_eq!(hello.hostname, "made");
         server.send(Message::text(welcome(kept.last_sequence, resume).to_json())).await.unwrap();
         let until = kept.last_sequence + 3;
+        let mut frames = FrameReader::default();
         while kept.last_sequence < until {
             if let Message::Binary(bytes) = server.next().await.unwrap().unwrap() {
-                kept.take(&FrameMessage::from_bytes(bytes).unwrap());
+                kinds.push(bytes[0]);
+                kept.take(&frames.read(bytes).unwrap());
                 let message = FromServer::Acknowledged { sequence: kept.last_sequence };
                 server.send(Message::text(message.to_json())).await.unwrap();
             }
@@ -53,6 +73,7 @@ async fn sends_its_key_and_its_frames() {
     }
     assert_eq!(kept.taken.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     agent.abort();
+    kinds
 }
 
 /// Answers one request with these bytes.

@@ -13,7 +13,7 @@ use procession_agent::{AgentConfig, AgentError, InProcess, run_with};
 use procession_codec::HostState;
 use procession_codec::frame::decode;
 use procession_model::{LossKind, Timestamp};
-use procession_protocol::{AgentMessage, FrameMessage, FromAgent, FromServer, Link, ServerMessage};
+use procession_protocol::{AgentMessage, FrameMessage, FrameReader, FromAgent, FromServer, Link, ServerMessage};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -311,10 +311,10 @@ async fn kill_9_loses_nothing_that_was_written() {
         let Message::Text(text) = server.next().await.unwrap().unwrap() else { panic!("no greeting") };
         let FromAgent::Hello(_) = FromAgent::from_json(&text).unwrap() else { panic!("{text}") };
         server.send(Message::text(welcome(0, false).to_json())).await.unwrap();
-        let mut state = HostState::new();
+        let (mut state, mut frames) = (HostState::new(), FrameReader::default());
         while let Some(Ok(message)) = server.next().await {
             let Message::Binary(bytes) = message else { continue };
-            let message = FrameMessage::from_bytes(bytes).unwrap();
+            let message = frames.read(bytes).unwrap();
             let frame = decode(&message.frame).unwrap();
             state.apply(&frame).unwrap();
             times.push(frame.time);

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use procession_model::{Brief, Description, End, Identity, Sample, Snapshot};
+use procession_model::{Brief, Description, End, Identity, Process, Sample, Snapshot};
 
 use super::{ApplyError, HostState, push_changes};
 use crate::limits::PROCESSES_MAX;
@@ -15,6 +15,8 @@ use crate::{Began, Frame, FrameKind};
 
 /// No process of the snapshot.
 const NOBODY: u32 = u32::MAX;
+/// Where more processes than that are gone, one after the other, the rest is found by pid.
+const ROWS_AHEAD: usize = 64;
 
 impl HostState {
     /// Goes on to `snapshot` and returns the frame that leads there: a keyframe from an empty state, changes otherwise.
@@ -28,7 +30,24 @@ impl HostState {
         let frame = self.frame_to(snapshot)?;
         self.check(&frame)?;
         self.commit(&frame);
+        if self.is_alone {
+            self.note_rows(snapshot);
+        }
         Ok(frame)
+    }
+
+    /// So that the next snapshot's processes, which are mostly the same in the same order, are found without a look at
+    /// them: between two of an agent's ticks other programs take all of the processor's caches.
+    fn note_rows(&mut self, snapshot: &Snapshot) {
+        let Self { rows, slots, slot_of_pid, .. } = self;
+        let is_at = |slot: u32, process: &Process| {
+            let description = slots.get(slot as usize).and_then(|slot| slot.description.as_ref());
+            description.is_some_and(|description| Arc::ptr_eq(description, &process.description))
+        };
+        let same = rows.iter().zip(&snapshot.processes).take_while(|(slot, process)| is_at(**slot, process)).count();
+        rows.truncate(same);
+        let rest = snapshot.processes.get(same..).unwrap_or_default();
+        rows.extend(rest.iter().filter_map(|process| slot_of_pid.get(&process.description.identity.pid)));
     }
 
     fn frame_to(&self, snapshot: &Snapshot) -> Result<Frame, ApplyError> {
@@ -79,14 +98,12 @@ impl HostState {
     fn seat(&self, snapshot: &Snapshot) -> Result<Vec<(u32, bool)>, ApplyError> {
         let mut seating = vec![(NOBODY, false); self.slots.len()];
         let mut new = Vec::new();
+        let mut rows = self.rows.as_slice();
         for (index, process) in (0..).zip(&snapshot.processes) {
-            let pid = process.description.identity.pid;
-            let slot = self
-                .slot_of_pid(pid)
-                .filter(|slot| self.process(*slot).is_some_and(|(known, _)| goes_on(known, &process.description)));
+            let slot = self.slot_of(&process.description, &mut rows);
             match slot.and_then(|slot| seating.get_mut(slot as usize)) {
                 Some((seat, goes_on)) if *seat == NOBODY => (*seat, *goes_on) = (index, true),
-                Some(_) => return Err(ApplyError::PidTwice(pid)),
+                Some(_) => return Err(ApplyError::PidTwice(process.description.identity.pid)),
                 None => new.push(index),
             }
         }
@@ -102,6 +119,23 @@ impl HostState {
             }
         }
         Ok(seating)
+    }
+
+    /// The slot in which a process goes on. `rows` are those slots of the snapshot before that were not come to yet.
+    fn slot_of(&self, description: &Arc<Description>, rows: &mut &[u32]) -> Option<u32> {
+        if let Some((slot, rest)) = rows.split_first()
+            && self.process(*slot).is_some_and(|(known, _)| Arc::ptr_eq(known, description))
+        {
+            *rows = rest;
+            return Some(*slot);
+        }
+        let slot = self.slot_of_pid(description.identity.pid)?;
+        let (known, _) = self.process(slot)?;
+        // Some of those between are gone.
+        if let Some(place) = rows.iter().take(ROWS_AHEAD).position(|row| *row == slot) {
+            *rows = &rows[place + 1..];
+        }
+        goes_on(known, description).then_some(slot)
     }
 
     fn refuse_doubles(&self, snapshot: &Snapshot, seating: &[(u32, bool)], new: &[u32]) -> Result<(), ApplyError> {

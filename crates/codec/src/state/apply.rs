@@ -82,7 +82,8 @@ impl HostState {
         if index >= self.slots.len() {
             self.slots.resize_with(index + 1, Slot::default);
         }
-        let description = intern::shared(&began.description);
+        let description =
+            if self.is_alone { Arc::clone(&began.description) } else { intern::shared(&began.description) };
         self.strings_bytes += strings_bytes(&description);
         let pid = description.identity.pid;
         match self.slots[index].description.replace(description) {

@@ -56,6 +56,10 @@ pub struct HostState {
     losses: Vec<Loss>,
     slots: Vec<Slot>,
     slot_of_pid: HashMap<u32, u32, RandomState>,
+    /// Whether descriptions are kept as they come.
+    is_alone: bool,
+    /// The slots in the order of the last snapshot's processes, where descriptions are kept as they come.
+    rows: Vec<u32>,
     strings_bytes: usize,
     // Wide, because anyone may send values near 2^64 and a sum that goes up and down again has to come back exactly.
     cpu_sum: u128,
@@ -86,6 +90,13 @@ impl HostState {
     /// The state before any frame.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, for who has the descriptions anyway, as an agent has those of its machine. They are kept as they come,
+    /// without looking for other processes' equal strings; so those of the next snapshot are the very same, and it costs
+    /// nothing to see that they are.
+    pub fn of_this_machine() -> Self {
+        Self { is_alone: true, ..Self::default() }
     }
 
     /// Whether any frame was applied.

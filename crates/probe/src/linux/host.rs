@@ -1,4 +1,7 @@
-//! The host's own counters: `stat`, `meminfo`, `loadavg` and `uptime` of the proc file system, and what we cost.
+//! The host's own counters: `stat`, `meminfo` and `loadavg` of the proc file system, and what we cost.
+//!
+//! Every file costs as much as some processes. Where the proc file system is our kernel's and has our pids, the time since
+//! boot comes from a clock and our memory from the look at all processes; otherwise from `uptime` and `/proc/self/statm`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +10,7 @@ use procession_model::{HostMetric, HostSample};
 use rustix::fd::BorrowedFd;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::file::{KeptFile, leading_number, number_after};
+use super::file::{KeptFile, leading_number};
 use super::newcomers::Forks;
 use crate::ProbeError;
 use crate::rate::cpu_hundredths;
@@ -31,6 +34,7 @@ pub(super) struct HostCounters {
     /// Time since boot in the ticks in which the kernel counts the starts of processes.
     pub(super) uptime_ticks: u64,
     own_cpu_us: u64,
+    /// Where the look at all processes does not tell it.
     own_memory_bytes: Option<u64>,
 }
 
@@ -40,21 +44,24 @@ pub(super) struct HostFiles {
     stat: KeptFile,
     meminfo: KeptFile,
     loadavg: KeptFile,
-    uptime: KeptFile,
+    /// Of a machine whose clock is not ours.
+    uptime: Option<KeptFile>,
     own_statm: Option<KeptFile>,
     ticks_per_second: u64,
     page_bytes: u64,
 }
 
 impl HostFiles {
-    pub(super) fn open(proc: BorrowedFd<'_>, root: &Path) -> Result<Self, ProbeError> {
+    /// `is_ours` where the proc file system is our kernel's and has our pids.
+    pub(super) fn open(proc: BorrowedFd<'_>, root: &Path, is_ours: bool) -> Result<Self, ProbeError> {
+        // The real one, wherever the root is: it is about ourselves.
+        let own_statm = || KeptFile::open(rustix::fs::CWD, Path::new("/"), "/proc/self/statm").ok();
         Ok(Self {
             stat: KeptFile::open(proc, root, "stat")?,
             meminfo: KeptFile::open(proc, root, "meminfo")?,
             loadavg: KeptFile::open(proc, root, "loadavg")?,
-            uptime: KeptFile::open(proc, root, "uptime")?,
-            // The real one, wherever the root is: it is about ourselves.
-            own_statm: KeptFile::open(rustix::fs::CWD, Path::new("/"), "/proc/self/statm").ok(),
+            uptime: if is_ours { None } else { Some(KeptFile::open(proc, root, "uptime")?) },
+            own_statm: if is_ours { None } else { own_statm() },
             ticks_per_second: rustix::param::clock_ticks_per_second(),
             page_bytes: rustix::param::page_size() as u64,
         })
@@ -69,8 +76,12 @@ impl HostFiles {
         counters.load_hundredths = decimal_hundredths(loads);
         counters.last_pid = last_pid(loads);
         parse_meminfo(self.meminfo.read()?, &mut counters);
-        let Some(uptime_hundredths) = decimal_hundredths(self.uptime.read()?) else {
-            return Err(self.uptime.missing("time since boot"));
+        let uptime_hundredths = match &mut self.uptime {
+            None => boottime_hundredths(),
+            Some(uptime) => {
+                let told = decimal_hundredths(uptime.read()?);
+                told.ok_or_else(|| uptime.missing("time since boot"))?
+            }
         };
         counters.uptime_ticks = uptime_hundredths.saturating_mul(self.ticks_per_second) / 100;
         if let Some(statm) = &mut self.own_statm {
@@ -121,7 +132,7 @@ fn own_cpu_us() -> u64 {
 /// `cpu  user nice system idle iowait irq softirq steal guest guest_nice`; user and nice include the guests' time.
 fn parse_stat(text: &[u8], counters: &mut HostCounters) -> bool {
     let mut found = (false, false);
-    for line in text.split(|byte| *byte == b'\n') {
+    for line in lines(text) {
         if let Some(rest) = line.strip_prefix(b"cpu ") {
             let mut fields = [0; 8];
             let numbers = rest.split(|byte| *byte == b' ').filter_map(leading_number);
@@ -143,14 +154,41 @@ fn parse_stat(text: &[u8], counters: &mut HostCounters) -> bool {
 }
 
 fn parse_meminfo(text: &[u8], counters: &mut HostCounters) {
-    let bytes = |key: &[u8]| number_after(text, key).map(|kibibytes| kibibytes.saturating_mul(1_024));
-    let total = bytes(b"MemTotal:");
+    const KEYS: [&[u8]; 6] = [b"MemTotal:", b"MemFree:", b"MemAvailable:", b"Cached:", b"SwapTotal:", b"SwapFree:"];
+    let mut found = [None; KEYS.len()];
+    let mut missing = KEYS.len();
+    for line in lines(text) {
+        let known = KEYS.iter().zip(&mut found).find_map(|(key, found)| Some((line.strip_prefix(*key)?, found)));
+        let Some((rest, found)) = known else { continue };
+        *found = leading_number(rest).map(|kibibytes| kibibytes.saturating_mul(1_024));
+        missing -= 1;
+        if missing == 0 {
+            break;
+        }
+    }
+    let [total, free, available, cached, swap_total, swap_free] = found;
     // Kernels before 3.14 do not estimate it.
-    let available = bytes(b"MemAvailable:").or_else(|| Some(bytes(b"MemFree:")? + bytes(b"Cached:").unwrap_or(0)));
-    let swap = (bytes(b"SwapTotal:"), bytes(b"SwapFree:"));
+    let available = available.or_else(|| Some(free? + cached.unwrap_or(0)));
+    let swap = (swap_total, swap_free);
     counters.memory_total_bytes = total;
     counters.memory_used_bytes = total.zip(available).map(|(total, available)| total.saturating_sub(available));
     counters.swap_used_bytes = swap.0.zip(swap.1).map(|(total, free)| total.saturating_sub(free));
+}
+
+/// One line may be long: that of all interrupts.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut begin = 0;
+    memchr::memchr_iter(b'\n', text).chain([text.len()]).map(move |end| {
+        let line = text.get(begin..end).unwrap_or_default();
+        begin = end + 1;
+        line
+    })
+}
+
+/// What `uptime` says, in the same steps.
+fn boottime_hundredths() -> u64 {
+    let time = clock_gettime(ClockId::Boottime);
+    u64::try_from(time.tv_sec * 100 + time.tv_nsec / 10_000_000).unwrap_or(0)
 }
 
 /// The first number of `1.25 …` as 125.

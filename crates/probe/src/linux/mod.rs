@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use procession_model::{HostFacts, Process, Snapshot, Timestamp};
+use procession_model::{HostFacts, HostMetric, Process, Snapshot, Timestamp};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, OFlags};
 use rustix::process::{Resource, getrlimit};
@@ -60,6 +60,8 @@ pub(crate) struct Collector {
     clock: BootClock,
     /// Where the kernel's count of forks is about the pids that we see.
     newcomers: Option<Newcomers>,
+    /// Where we are among the processes.
+    own_pid: Option<u32>,
     earlier: Option<Earlier>,
     notes: Vec<String>,
 }
@@ -80,7 +82,8 @@ impl Collector {
             .ok_or(rustix::io::Errno::INVAL)
             .and_then(|root| open(CWD, root, OFlags::DIRECTORY))
             .map_err(|error| read_error(&proc_root, error))?;
-        let mut host_files = HostFiles::open(proc.as_fd(), &proc_root)?;
+        let has_own_pids = has_own_pids(&proc_root);
+        let mut host_files = HostFiles::open(proc.as_fd(), &proc_root, has_own_pids)?;
         let counters = host_files.read()?;
         let boot_id = facts::boot_id(&proc_root);
         let boot_time = match config.known_boot {
@@ -102,9 +105,23 @@ impl Collector {
         let describer = Describer::new(Users::new(&config.system_root), config.mask);
         let descriptors_max = config.descriptors_max.unwrap_or_else(half_of_the_descriptors);
         let sweeper = Sweeper::new(describer, config.fields, boot_time, descriptors_max);
-        let newcomers = has_own_pids(&proc_root).then(Newcomers::default);
+        let newcomers = has_own_pids.then(Newcomers::default);
+        let own_pid = has_own_pids.then(std::process::id);
         let clock = BootClock { boot_time, ticks_per_second: rustix::param::clock_ticks_per_second() };
-        Ok(Self { proc, proc_root, host_files, facts, sweeper, tasks, events, clock, newcomers, earlier: None, notes })
+        Ok(Self {
+            proc,
+            proc_root,
+            host_files,
+            facts,
+            sweeper,
+            tasks,
+            events,
+            clock,
+            newcomers,
+            own_pid,
+            earlier: None,
+            notes,
+        })
     }
 
     pub(crate) fn snapshot_into(&mut self, moment: Moment, snapshot: &mut Snapshot) -> Result<(), ProbeError> {
@@ -135,6 +152,9 @@ impl Collector {
         snapshot.facts.clone_from(&self.facts);
         let earlier_counters = self.earlier.as_ref().map(|earlier| &earlier.counters);
         snapshot.host = self.host_files.sample(&counters, earlier_counters, length.unwrap_or_default());
+        if let Some(own_pid) = self.own_pid {
+            snapshot.host = snapshot.host.with(HostMetric::AgentMemory, self.sweeper.memory_of(own_pid));
+        }
         write_rows(self.sweeper.entries(), &mut snapshot.processes);
         snapshot.brief.clear();
         snapshot.losses.clear();

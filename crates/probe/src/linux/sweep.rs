@@ -152,6 +152,12 @@ impl Sweeper {
         &self.entries
     }
 
+    /// Of a process of the last look.
+    pub(super) fn memory_of(&self, pid: u32) -> Option<u64> {
+        let index = self.entries.binary_search_by_key(&pid, |entry| entry.pid).ok()?;
+        self.entries[index].sample.get(Metric::Memory)
+    }
+
     /// What happened between the last two looks needs the processes of both, and names of users.
     pub(super) fn parts(&mut self) -> (&[ProcessEntry], &mut Vec<Ended>, &mut Describer) {
         (&self.entries, &mut self.departed, &mut self.reader.describer)

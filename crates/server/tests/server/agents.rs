@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use procession_protocol::{
-    AgentMessage, FrameMessage, FromAgent, FromServer, Hello, Link, RefusalReason, ServerMessage,
+    AgentMessage, FrameMessage, FrameWriter, FromAgent, FromServer, Hello, Link, RefusalReason, ServerMessage,
 };
 use procession_store::KeyPurpose;
 use serde_json::json;
@@ -37,6 +37,36 @@ async fn frames_are_acknowledged_and_there() {
     agent.send(frames.next()).await;
     agent.acknowledged(51).await;
     assert_eq!(server.get_json("/api/process-snapshots/list/?hostname=h").await.as_array().unwrap().len(), 51);
+}
+
+#[tokio::test]
+async fn packed_frames_are_taken_and_broken_ones_end_the_connection() {
+    let server = TestServer::start().await;
+    let mut agent = Agent::connect(&server).await;
+    let FromServer::Welcome(welcome) = agent.say_hello(hello("h")).await else { panic!("no welcome") };
+    let (mut frames, mut writer) = (Frames::new(), FrameWriter::default());
+    writer.pack_up_to(welcome.packing);
+    for sequence in 1..=50 {
+        let bytes = writer.write(&frames.next());
+        assert_eq!(bytes[0], if sequence == 1 { 1 } else { 2 }, "packed from the second on");
+        agent.0.send(Message::binary(bytes)).await;
+    }
+    agent.acknowledged(50).await;
+    let latest = server.get_json("/api/process-snapshots/latest/?hostname=h").await;
+    assert_eq!((&latest["snapshot_id"], &latest["processes"][0]["cpu"]), (&json!(50), &json!(50.0)));
+
+    // Eight MiB of zeros, and what no packer wrote.
+    let mut bomb = vec![2];
+    bomb.extend(&zstd::bulk::compress(&vec![0; 8 << 20], 3).unwrap()[4..]);
+    for hostile in [bomb, vec![2, 1, 2, 3], vec![2]] {
+        let mut agent = Agent::connect(&server).await;
+        agent.say_hello(hello("hostile")).await;
+        agent.0.send(Message::binary(frames.key().to_bytes())).await;
+        agent.0.send(Message::binary(hostile)).await;
+        while agent.0.next().await.is_ok() {}
+    }
+    let stored = server.get_json("/api/process-snapshots/list/?hostname=hostile").await;
+    assert_eq!(stored.as_array().unwrap().len(), 1, "the frame before");
 }
 
 #[tokio::test]

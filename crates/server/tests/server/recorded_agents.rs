@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use procession_protocol::FromServer;
+use procession_protocol::{FrameReader, FromServer};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -23,6 +23,7 @@ async fn agents_of_every_version_are_taken() {
         let key = format!("Api-Key {}", server.upload_key);
         let mut socket = open(&server, "/ws/agent/", &[("authorization", &key)]).await.unwrap();
         let (mut last, mut snapshots) = (0, 0);
+        let mut frames = FrameReader::default();
         for line in fs::read_to_string(&path).unwrap().lines() {
             let line: Value = serde_json::from_str(line).unwrap();
             if let Some(message) = line.get("agent") {
@@ -33,8 +34,8 @@ async fn agents_of_every_version_are_taken() {
                 }
             } else if let Some(hex) = line["agent_frame"].as_str() {
                 let bytes = bytes_of(hex);
-                // A byte of kind, then the sequence: what is sent again is the same frame.
-                let sequence = u64::from_le_bytes(*bytes[1..].first_chunk().unwrap());
+                // What is sent again is the same frame.
+                let sequence = frames.read(bytes.clone().into()).unwrap().sequence;
                 snapshots += u64::from(sequence > last);
                 last = last.max(sequence);
                 socket.send(Message::binary(bytes)).await;
