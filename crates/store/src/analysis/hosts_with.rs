@@ -1,7 +1,9 @@
 //! Hosts that ever ran a program.
 //!
-//! A host is asked for its first and its last, so its stretches are gone through from both ends until one has the name: of
-//! most no more than a head is read, which tells when the name was seen.
+//! The index of names says of all hosts at once when their sealed history has a name, and open frames keep which names began in
+//! them. Only a host of which that is not enough is asked itself: where the range begins or ends while it has the name, or
+//! where the index does not have the host. It is asked for its first and its last, so its stretches are gone through from
+//! both ends until one has the name: of most no more than a head is read, which tells when the name was seen.
 
 use procession_model::{Description, Timestamp};
 
@@ -9,11 +11,14 @@ use super::piece::Piece;
 use super::plan::{Filter, Reads};
 use super::stretches::{self, Stretch};
 use super::{HostWith, HostsWith, ROWS_MAX};
-use crate::engine::{Engine, Segments};
+use crate::engine::{Doubt, Engine, NamedHost, OpenName, Segments};
 use crate::{HostNumber, Range, StoreError, parallel};
 
 /// A thread is worth its cost for so many hosts.
 const HOSTS_EACH: usize = 16;
+
+/// The first and the last snapshot that tells of a name.
+type Times = (Timestamp, Timestamp);
 
 /// Hosts on which a program of this name ran in a range.
 pub(crate) fn hosts_with<S: Segments>(
@@ -23,8 +28,34 @@ pub(crate) fn hosts_with<S: Segments>(
     limit: usize,
 ) -> Result<HostsWith, StoreError> {
     let mut answer = HostsWith::default();
+    let mut doubts = engine.doubted_names();
     let hosts = engine.host_numbers();
-    for found in parallel::each(&hosts, HOSTS_EACH, |host| with(engine, *host, name, range)) {
+    // Open frames first: what is sealed meanwhile is seen twice, and not never.
+    let open = parallel::each(&hosts, HOSTS_EACH, |host| engine.open_name(*host, name));
+    let sealed = match engine.segments().hosts_with_name(name, None) {
+        Err(StoreError::Damaged(error)) => {
+            tracing::error!(error, "the index of names is damaged; each host is asked itself");
+            doubts.extend(hosts.iter().map(|host| (*host, Doubt::All)));
+            Vec::new()
+        }
+        sealed => sealed?,
+    };
+    let found = parallel::each(&hosts.iter().zip(&open).collect::<Vec<_>>(), HOSTS_EACH, |(host, open)| {
+        let Ok(open) = open else { return with(engine, **host, name, range) };
+        let sealed = sealed.binary_search_by_key(*host, |named| named.host).ok().map(|index| sealed[index]);
+        let told = match doubts.get(*host) {
+            Some(Doubt::All) => InMoments::Sealed,
+            Some(Doubt::NotOfBase) => InMoments::Open,
+            None => in_moments(open, sealed, range),
+        };
+        let told = match told {
+            InMoments::Told(told) => told,
+            InMoments::Sealed => return with(engine, **host, name, range),
+            InMoments::Open => return anew(engine, **host, name, range),
+        };
+        Ok(told.map(|(first, last)| HostWith { host: **host, first, last, running: open.running }))
+    });
+    for found in found {
         let Some(host) = found? else { continue };
         answer.count += 1;
         if answer.hosts.len() < limit.min(ROWS_MAX) {
@@ -34,6 +65,69 @@ pub(crate) fn hosts_with<S: Segments>(
     Ok(answer)
 }
 
+/// What can be told of a host without reading its history.
+enum InMoments {
+    /// This.
+    Told(Option<Times>),
+    /// Its open frames have to be decoded.
+    Open,
+    /// Its sealed history has to be read.
+    Sealed,
+}
+
+/// What the index has of a host in a range, and whether that is all.
+fn of_sealed(sealed: Option<NamedHost>, range: Range) -> InMoments {
+    match sealed.filter(|sealed| range.touches(sealed.first, sealed.last)) {
+        None => InMoments::Told(None),
+        Some(sealed) if range.contains(sealed.first) && range.contains(sealed.last) => {
+            InMoments::Told(Some((sealed.first, sealed.last)))
+        }
+        Some(_) => InMoments::Sealed,
+    }
+}
+
+fn in_moments(open: &OpenName, sealed: Option<NamedHost>, range: Range) -> InMoments {
+    let InMoments::Told(told) = of_sealed(sealed, range) else { return InMoments::Sealed };
+    let lived_on = sealed.is_some_and(|sealed| sealed.still_since.is_some());
+    let may_have = open.running > 0 || open.begun.is_some() || open.late.is_some() || lived_on;
+    let Some((first, last)) = open.all.filter(|(first, last)| may_have && range.touches(*first, *last)) else {
+        return InMoments::Told(told);
+    };
+    if !range.contains(first) || !range.contains(last) {
+        return InMoments::Open;
+    }
+    let in_time = match (open.running, open.begun) {
+        (0, None) if !lived_on => None,
+        (0, _) => return InMoments::Open,
+        // None began, so it was there all the time.
+        (_, None) => open.in_time,
+        // When it was first there matters only where nothing that is sealed tells of it.
+        (_, Some(_)) if told.is_none() && lived_on => return InMoments::Open,
+        (_, Some(begun)) => open.in_time.map(|(_, newest)| (begun, newest)),
+    };
+    InMoments::Told(told.into_iter().chain(in_time).chain(open.late).reduce(earliest_and_latest))
+}
+
+/// A host whose open frames have to be decoded.
+fn anew<S: Segments>(
+    engine: &Engine<S>,
+    host: HostNumber,
+    name: &str,
+    range: Range,
+) -> Result<Option<HostWith>, StoreError> {
+    let Some(view) = engine.view(host)? else { return Ok(None) };
+    let open = view.open_times(name, range)?;
+    let sealed = engine.segments().hosts_with_name(name, Some(host))?.first().copied();
+    let InMoments::Told(told) = of_sealed(sealed, range) else { return with(engine, host, name, range) };
+    // The newest snapshot is known even where its block is not there any more.
+    let running = view.running(name);
+    let newest = view.newest_snapshot().map(|(_, time)| (time, time));
+    let newest = newest.filter(|(time, _)| running > 0 && range.contains(*time));
+    let told = told.into_iter().chain(open).chain(newest).reduce(earliest_and_latest);
+    Ok(told.map(|(first, last)| HostWith { host, first, last, running }))
+}
+
+/// A host that is asked itself.
 fn with<S: Segments>(
     engine: &Engine<S>,
     host: HostNumber,
@@ -59,11 +153,10 @@ fn on_host<S: Segments>(
     name: &str,
     range: Range,
     running: Option<Timestamp>,
-) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+) -> Result<Option<Times>, StoreError> {
     let filter = Filter { name: Some(name), reads: Reads::Metrics(&[]), ..Filter::default() };
-    let mut found: Option<(Timestamp, Timestamp)> = running.map(|newest| (newest, newest));
-    let look = |stretch: &Stretch, found: &mut Option<(Timestamp, Timestamp)>| -> Result<(), StoreError> {
-        let earliest_and_latest = |a: (Timestamp, Timestamp), b: (Timestamp, Timestamp)| (a.0.min(b.0), a.1.max(b.1));
+    let mut found: Option<Times> = running.map(|newest| (newest, newest));
+    let look = |stretch: &Stretch, found: &mut Option<Times>| -> Result<(), StoreError> {
         if stretch.told.is_some() {
             *found = stretch.told.into_iter().chain(*found).reduce(earliest_and_latest);
             return Ok(());
@@ -98,10 +191,14 @@ fn on_host<S: Segments>(
     Ok(found)
 }
 
-fn told_of(piece: &Piece, name: &str) -> Option<(Timestamp, Timestamp)> {
+fn earliest_and_latest(one: Times, other: Times) -> Times {
+    (one.0.min(other.0), one.1.max(other.1))
+}
+
+fn told_of(piece: &Piece, name: &str) -> Option<Times> {
     let wanted = |description: &Description| *description.name == *name;
     let seen = piece.parts(&wanted).into_iter().filter_map(|part| part.seen).map(|seen| (seen.first, seen.last));
     let leaves = piece.leaves(&wanted, None).into_iter().filter(|leaf| leaf.count > 0);
     let leaves = leaves.map(|leaf| (leaf.first, leaf.time));
-    seen.chain(leaves).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    seen.chain(leaves).reduce(earliest_and_latest)
 }

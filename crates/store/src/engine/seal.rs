@@ -12,6 +12,7 @@ use procession_model::Timestamp;
 
 use super::Engine;
 use super::level::Level;
+use super::name_index::SealedNames;
 use super::open_host::{Base, HostCell, OpenFrame, OpenHost};
 use super::open_run;
 use super::rollups_due::{Hurry, MANY_HOSTS};
@@ -68,6 +69,7 @@ struct After {
     mark: HostMark,
     base: Base,
     dictionary: Dictionary,
+    names: Option<SealedNames>,
 }
 
 /// What is to be sealed.
@@ -98,6 +100,7 @@ impl<S: Segments> Engine<S> {
         if hosts.is_empty() {
             self.roll_up(hurry);
         }
+        self.index_names(hurry);
         Ok(())
     }
 
@@ -231,25 +234,33 @@ impl<S: Segments> Engine<S> {
             effort,
             frames_max: self.policy.frames_max.clamp(1, BLOCK_FRAMES_MAX),
             samples_max: self.policy.samples_max,
+            names: self.names_to_seal(host),
             blocks: Vec::new(),
         };
         let mut base = due.base.clone();
         if !due.frames.is_empty() {
-            let end = work.seal(open_run::base_state(&due.base)?, &due.frames, false)?;
+            let state = open_run::base_state(&due.base)?;
+            if let Some(names) = &mut work.names {
+                names.go_on_from(&state);
+            }
+            let end = work.seal(state, &due.frames, false)?;
             sealing.bases.push((host, open_run::pack_base(&end)?));
             base = Base::Asleep;
         }
         work.seal(HostState::new(), &due.late, true)?;
         let mark = HostMark { epoch: work.dictionary.epoch(), ..due.sealed_mark() };
+        let names = self.name_change(host, work.names.as_ref())?;
+        sealing.names.push((host, names));
         sealing.marks.push(mark);
         sealing.blocks.append(&mut work.blocks);
-        Ok(After { mark, base, dictionary: work.dictionary })
+        Ok(After { mark, base, dictionary: work.dictionary, names: work.names })
     }
 
     /// What was sealed leaves the open run.
     fn leave(&self, due: &Due, after: After) {
         let bytes: usize = due.frames.iter().chain(&due.late).map(OpenFrame::memory_bytes).sum();
         self.open_bytes.remove(bytes);
+        self.names_sealed(due.mark.host, after.names.as_ref());
         let mut host = due.cell.lock();
         host.frames.drain(..due.frames.len());
         host.late.drain(..due.late.len());
@@ -283,6 +294,7 @@ struct HostSealing {
     effort: Effort,
     frames_max: usize,
     samples_max: u64,
+    names: Option<SealedNames>,
     blocks: Vec<NewBlock>,
 }
 
@@ -313,7 +325,11 @@ impl HostSealing {
         if self.dictionary.is_full() {
             self.dictionary = Dictionary::new(self.dictionary.epoch() + 1);
         }
-        let sealed = open_run::seal_run(base, frames, &self.dictionary, self.effort)?;
+        let decoded = open_run::decoded(frames)?;
+        let sealed = open_run::seal_run(base, &decoded, &self.dictionary, self.effort)?;
+        if let Some(names) = &mut self.names {
+            decoded.iter().for_each(|(_, frame)| names.add(frame, late));
+        }
         if let Some(segment) = &sealed.segment {
             self.dictionary.push(segment).map_err(|error| StoreError::Damaged(error.to_string()))?;
         }
