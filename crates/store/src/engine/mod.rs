@@ -16,6 +16,7 @@ mod losses;
 mod name_index;
 mod name_spans;
 mod open_host;
+mod open_loss;
 mod open_names;
 mod open_run;
 mod positions;

@@ -207,8 +207,11 @@ impl<S: Segments> Engine<S> {
         for due in due {
             match self.seal_host(&due, effort, &mut sealing) {
                 Ok(after) => done.push((due, after)),
-                // One host that cannot be read again does not hold up the others.
-                Err(StoreError::Damaged(error)) => self.report(format!("host {}: {error}", due.mark.host)),
+                // One host that cannot be read again does not hold up the others, and goes on with what can.
+                Err(StoreError::Damaged(error)) => {
+                    self.report(format!("host {}: {error}", due.mark.host));
+                    self.let_go_of_unreadable(&due.cell)?;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -230,7 +233,7 @@ impl<S: Segments> Engine<S> {
         let host = due.mark.host;
         let mut work = HostSealing {
             host,
-            dictionary: self.own_dictionary(host, due.mark.epoch)?,
+            dictionary: self.dictionary_to_go_on(host, due.mark.epoch)?,
             effort,
             frames_max: self.policy.frames_max.clamp(1, BLOCK_FRAMES_MAX),
             samples_max: self.policy.samples_max,
@@ -254,6 +257,17 @@ impl<S: Segments> Engine<S> {
         sealing.marks.push(mark);
         sealing.blocks.append(&mut work.blocks);
         Ok(After { mark, base, dictionary: work.dictionary, names: work.names })
+    }
+
+    /// The dictionary that a host's next block goes on with: another one where that cannot be read.
+    fn dictionary_to_go_on(&self, host: HostNumber, epoch: u32) -> Result<Dictionary, StoreError> {
+        match self.own_dictionary(host, epoch) {
+            Err(StoreError::Damaged(error)) => {
+                self.report(error);
+                Ok(Dictionary::new(epoch + 1))
+            }
+            dictionary => dictionary,
+        }
     }
 
     /// What was sealed leaves the open run.
