@@ -11,7 +11,7 @@ use super::piece::Piece;
 use super::plan::{Filter, Reads};
 use super::stretches::{self, Stretch};
 use super::{HostWith, HostsWith, ROWS_MAX};
-use crate::engine::{Doubt, Engine, NamedHost, OpenName, Segments};
+use crate::engine::{Doubt, Engine, HostView, NamedHost, OpenName, Segments};
 use crate::{HostNumber, Range, StoreError, parallel};
 
 /// A thread is worth its cost for so many hosts.
@@ -50,7 +50,8 @@ pub(crate) fn hosts_with<S: Segments>(
         };
         let told = match told {
             InMoments::Told(told) => told,
-            InMoments::Sealed => return with(engine, **host, name, range),
+            InMoments::Sealed if doubts.contains_key(*host) => return with(engine, **host, name, range),
+            InMoments::Sealed => return at_ends(engine, **host, name, range),
             InMoments::Open => return anew(engine, **host, name, range),
         };
         Ok(told.map(|(first, last)| HostWith { host: **host, first, last, running: open.running }))
@@ -63,6 +64,23 @@ pub(crate) fn hosts_with<S: Segments>(
         }
     }
     Ok(answer)
+}
+
+/// All hosts that may have a process of this name, by their numbers: no others have one.
+pub(crate) fn may_have<S: Segments>(engine: &Engine<S>, name: &str) -> Result<Vec<HostNumber>, StoreError> {
+    let doubts = engine.doubted_names();
+    let mut hosts = engine.host_numbers();
+    let open = parallel::each(&hosts, HOSTS_EACH, |host| engine.open_name(*host, name));
+    let sealed = match engine.segments().hosts_with_name(name, None) {
+        Err(StoreError::Damaged(_)) => return Ok(hosts),
+        sealed => sealed?,
+    };
+    let mut open = open.into_iter();
+    hosts.retain(|host| {
+        let is_open = open.next().is_none_or(|open| open.map_or(true, |open| open.may_have()));
+        is_open || doubts.contains_key(host) || sealed.binary_search_by_key(host, |named| named.host).is_ok()
+    });
+    Ok(hosts)
 }
 
 /// What can be told of a host without reading its history.
@@ -89,7 +107,7 @@ fn of_sealed(sealed: Option<NamedHost>, range: Range) -> InMoments {
 fn in_moments(open: &OpenName, sealed: Option<NamedHost>, range: Range) -> InMoments {
     let InMoments::Told(told) = of_sealed(sealed, range) else { return InMoments::Sealed };
     let lived_on = sealed.is_some_and(|sealed| sealed.still_since.is_some());
-    let may_have = open.running > 0 || open.begun.is_some() || open.late.is_some() || lived_on;
+    let may_have = open.may_have() || lived_on;
     let Some((first, last)) = open.all.filter(|(first, last)| may_have && range.touches(*first, *last)) else {
         return InMoments::Told(told);
     };
@@ -125,6 +143,61 @@ fn anew<S: Segments>(
     let newest = newest.filter(|(time, _)| running > 0 && range.contains(*time));
     let told = told.into_iter().chain(open).chain(newest).reduce(earliest_and_latest);
     Ok(told.map(|(first, last)| HostWith { host, first, last, running }))
+}
+
+/// A host that has the name across an end of the range. Where it had it all the time, only the snapshots at the ends are looked
+/// for.
+fn at_ends<S: Segments>(
+    engine: &Engine<S>,
+    host: HostNumber,
+    name: &str,
+    range: Range,
+) -> Result<Option<HostWith>, StoreError> {
+    let Some(view) = engine.view(host)? else { return Ok(None) };
+    // Open frames first, as above.
+    let sealed = engine.segments().hosts_with_name(name, Some(host))?.first().copied();
+    let since = sealed.and_then(|sealed| sealed.still_since);
+    let is_steady = since.is_some_and(|since| range.start.is_some_and(|start| start >= since));
+    let running = view.running(name);
+    if is_steady && running > 0 && !view.begins_open(name) {
+        let times = first_in(&view, range)?.zip(last_in(&view, range)?);
+        if let Some((first, last)) = times.filter(|(first, last)| first <= last) {
+            return Ok(Some(HostWith { host, first, last, running }));
+        }
+    }
+    with(engine, host, name, range)
+}
+
+/// The first snapshot in a range that begins within a block or within open frames, where none came late; else it is not known.
+fn first_in<S: Segments>(view: &HostView<'_, S>, range: Range) -> Result<Option<Timestamp>, StoreError> {
+    let Some(start) = range.start else { return Ok(None) };
+    let first = times_around(view, start)?.into_iter().find(|time| *time >= start);
+    let Some(first) = first.filter(|first| range.contains(*first)) else { return Ok(None) };
+    Ok((!has_late(view, start, first)?).then_some(first))
+}
+
+/// The last snapshot in a range, as [`first_in`].
+fn last_in<S: Segments>(view: &HostView<'_, S>, range: Range) -> Result<Option<Timestamp>, StoreError> {
+    let newest = view.newest_snapshot().map(|(_, newest)| newest);
+    let Some(end) = range.end.filter(|end| newest.is_some_and(|newest| *end <= newest)) else { return Ok(newest) };
+    let last = times_around(view, end.plus_ms(-1))?.into_iter().rfind(|time| *time < end);
+    let Some(last) = last.filter(|last| range.contains(*last)) else { return Ok(None) };
+    Ok((!has_late(view, last, end)?).then_some(last))
+}
+
+/// The snapshots of the stretch that has a moment in it.
+fn times_around<S: Segments>(view: &HostView<'_, S>, moment: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+    let parts = view.parts(Range { start: Some(moment), end: Some(moment.plus_ms(1)) })?;
+    match parts.as_slice() {
+        [part] if !part.late => Ok(part.timeline()?.times),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Whether there may be late snapshots between two moments, both included.
+fn has_late<S: Segments>(view: &HostView<'_, S>, from: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+    let parts = view.parts(Range { start: Some(from), end: Some(until.plus_ms(1)) })?;
+    Ok(parts.iter().any(|part| part.late))
 }
 
 /// A host that is asked itself.

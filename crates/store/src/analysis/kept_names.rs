@@ -47,16 +47,19 @@ impl<'engine, S: Segments> KeptNames<'engine, S> {
         self.is_whole
     }
 
-    /// All names.
-    pub(crate) fn all(&mut self) -> HashMap<Arc<str>, Times> {
+    /// All names; `None` if they are more than so many.
+    pub(crate) fn all(&mut self, names_max: u64) -> Option<HashMap<Arc<str>, Times>> {
         let mut all: HashMap<Arc<str>, Times> = HashMap::new();
         for entry in self.entries.clone() {
             for (name, times) in self.read(&entry) {
                 let known = all.entry(name).or_insert(times);
                 *known = with(*known, times);
             }
+            if all.len() as u64 > names_max {
+                return None;
+            }
         }
-        all
+        Some(all)
     }
 
     /// When one name is there. Of most rollups no more than a head is read.

@@ -85,7 +85,7 @@ impl Segments for Faulty {
     fn dictionary(&self, host: HostNumber, epoch: u32) -> Result<Vec<Bytes>, StoreError> {
         self.call(|| self.inner.dictionary(host, epoch))
     }
-    fn named_hosts(&self) -> Result<Vec<(HostNumber, Option<Timestamp>)>, StoreError> {
+    fn named_hosts(&self) -> Result<Vec<(HostNumber, HostNames)>, StoreError> {
         self.inner.named_hosts()
     }
     fn names(&self, host: HostNumber) -> Result<Option<HostNames>, StoreError> {

@@ -62,7 +62,7 @@ pub(crate) use segments::{
 pub use series::POINTS_MAX;
 pub use snapshots::LIST_MAX;
 pub(crate) use store::SegmentStore;
-pub(crate) use view::Part;
+pub(crate) use view::{HostView, Part};
 
 use crate::{Published, StoreError};
 

@@ -21,12 +21,17 @@ use crate::{HostNumber, StoreError};
 /// So many blocks and rollups are gone through for hosts that are not in the index, each time that something is sealed.
 const BLOCKS_A_TIME: usize = 256;
 
+/// A host with more names is not in the index: it makes them up, and would make it grow without bound.
+pub(crate) const NAMES_MAX: u64 = 1 << 16;
+
 /// Which hosts the index has.
 #[derive(Debug, Default)]
 pub(super) struct NameIndex {
     hosts: HashMap<HostNumber, Followed>,
     /// Hosts that are not in it, though something of them is sealed.
     waiting: BTreeSet<HostNumber>,
+    /// Those of them that had too many names.
+    crowded: BTreeSet<HostNumber>,
     /// The last of them that was tried.
     tried: HostNumber,
 }
@@ -36,6 +41,8 @@ pub(super) struct NameIndex {
 struct Followed {
     /// As in [`HostNames`].
     until: Option<Timestamp>,
+    /// How many names it has.
+    count: u64,
     /// Whether all names of what the next block goes on from are in the index as still there, and no others.
     is_sure: bool,
 }
@@ -44,25 +51,42 @@ impl NameIndex {
     /// Of the hosts that have marks and of those that the index has.
     pub(super) fn of(
         marks: impl Iterator<Item = HostMark>,
-        named: impl IntoIterator<Item = (HostNumber, Option<Timestamp>)>,
+        named: impl IntoIterator<Item = (HostNumber, HostNames)>,
     ) -> Self {
-        let followed = |until: Option<Timestamp>| Followed { until, is_sure: until.is_some() };
-        let hosts: HashMap<_, _> = named.into_iter().map(|(host, until)| (host, followed(until))).collect();
+        let hosts: HashMap<_, _> = named.into_iter().map(|(host, names)| (host, Followed::of(&names))).collect();
         let sealed = marks.filter(|mark| mark.sealed > 0 || mark.sealed_late > 0).map(|mark| mark.host);
-        Self { waiting: sealed.filter(|host| !hosts.contains_key(host)).collect(), hosts, tried: 0 }
+        let waiting = sealed.filter(|host| !hosts.contains_key(host)).collect();
+        Self { waiting, hosts, ..Self::default() }
     }
 
-    fn follow(&mut self, host: HostNumber, until: Option<Timestamp>) {
+    fn follow(&mut self, host: HostNumber, names: &HostNames) {
         self.waiting.remove(&host);
-        self.hosts.insert(host, Followed { until, is_sure: until.is_some() });
+        let before = self.hosts.insert(host, Followed::of(names));
+        // What came late or was deleted makes nothing surer.
+        let is_doubted = before.is_some_and(|before| !before.is_sure && before.until == names.until);
+        if let Some(followed) = self.hosts.get_mut(&host).filter(|_| is_doubted) {
+            followed.is_sure = false;
+        }
+    }
+
+    fn wait(&mut self, host: HostNumber) {
+        self.hosts.remove(&host);
+        self.waiting.insert(host);
     }
 
     /// The host that is to be gone through next.
     fn next_waiting(&mut self) -> Option<HostNumber> {
-        let after = self.waiting.range(self.tried.saturating_add(1)..).next();
-        let next = after.or_else(|| self.waiting.first()).copied()?;
+        let is_new = |host: &&HostNumber| !self.crowded.contains(host);
+        let after = self.waiting.range(self.tried.saturating_add(1)..).find(is_new);
+        let next = after.or_else(|| self.waiting.iter().find(is_new)).copied()?;
         self.tried = next;
         Some(next)
+    }
+}
+
+impl Followed {
+    fn of(names: &HostNames) -> Self {
+        Self { until: names.until, count: names.count, is_sure: names.until.is_some() }
     }
 }
 
@@ -79,6 +103,8 @@ pub(crate) enum Doubt {
 pub(super) struct SealedNames {
     begins: Begins,
     until: Option<Timestamp>,
+    /// How many names the host has before.
+    count: u64,
     in_time: Option<NameSpans>,
     late: LateNames,
 }
@@ -174,9 +200,10 @@ impl<S: Segments> Engine<S> {
         if index.waiting.contains(&host) {
             return None;
         }
-        let followed = index.hosts.get(&host).copied().unwrap_or(Followed { until: None, is_sure: false });
+        let followed = index.hosts.get(&host).copied().unwrap_or(Followed { until: None, count: 0, is_sure: false });
         let begins = if followed.is_sure { Begins::Known } else { Begins::Anew };
-        Some(SealedNames { begins, until: followed.until, in_time: None, late: LateNames::default() })
+        let Followed { until, count, .. } = followed;
+        Some(SealedNames { begins, until, count, in_time: None, late: LateNames::default() })
     }
 
     /// What becomes of a host in the index when this is sealed. A damaged index holds no sealing up: it is made anew.
@@ -199,21 +226,26 @@ impl<S: Segments> Engine<S> {
             all.rows.into_iter().filter_map(|row| Some((row.name, row.seen?))).collect()
         } else {
             let touched: Vec<Arc<str>> = names.touched().into_iter().collect();
-            let seen = self.segments.names_seen(host, &touched)?;
+            let seen = if touched.is_empty() { Vec::new() } else { self.segments.names_seen(host, &touched)? };
             touched.into_iter().zip(seen).filter_map(|(name, seen)| Some((name, seen?))).collect()
         };
-        Ok(NameChange::Put(HostNames { until: names.until(), rows: names.changed(&there, until_before) }))
+        let rows = names.changed(&there, until_before);
+        let count = names.count + rows.iter().filter(|row| !there.contains_key(&row.name)).count() as u64;
+        if count > NAMES_MAX {
+            tracing::warn!(host, "a host with too many names leaves the index of names: it is asked itself");
+            return Ok(NameChange::Forget);
+        }
+        Ok(NameChange::Put(HostNames { until: names.until(), count, rows }))
     }
 
-    /// What [`Self::name_change`] said is durable.
-    pub(super) fn names_sealed(&self, host: HostNumber, names: Option<&SealedNames>) {
-        let Some(names) = names else { return };
+    /// This is durable.
+    pub(super) fn names_sealed(&self, changes: &[(HostNumber, NameChange)]) {
         let mut index = self.name_index();
-        if index.waiting.contains(&host) {
-            return;
-        }
-        if names.in_time.is_some() || !index.hosts.contains_key(&host) {
-            index.follow(host, names.until());
+        for (host, change) in changes {
+            match change {
+                NameChange::Put(names) | NameChange::Replace(names) => index.follow(*host, names),
+                NameChange::Forget => index.wait(*host),
+            }
         }
     }
 
@@ -227,9 +259,7 @@ impl<S: Segments> Engine<S> {
     /// The index is not right about a host: it is made anew.
     fn name_index_is_wrong(&self, host: HostNumber) {
         self.report(format!("host {host}: the index of names: it is made anew"));
-        let mut index = self.name_index();
-        index.hosts.remove(&host);
-        index.waiting.insert(host);
+        self.name_index().wait(host);
     }
 
     /// Takes some hosts into the index that it does not have. Called by whoever seals, one at a time.
@@ -254,7 +284,10 @@ impl<S: Segments> Engine<S> {
         let Some(cell) = self.hosts.get(host) else { return Ok(0) };
         let base = open_run::base_state(&self.base(&cell.lock())?)?;
         let mut kept = KeptNames::of(self, host, &[])?;
-        let names = kept.all();
+        let Some(names) = kept.all(NAMES_MAX) else {
+            self.name_index().crowded.insert(host);
+            return Ok(kept.entries().len());
+        };
         let still: BTreeSet<&str> = base.occupied().map(|(_, description, _)| &*description.name).collect();
         let has_base = |name: &&str| names.get(*name).is_some_and(|(_, last)| *last == base.time());
         let until = Some(base.time()).filter(|_| !base.is_empty() && still.iter().all(has_base));
@@ -263,9 +296,10 @@ impl<S: Segments> Engine<S> {
             let last = if is_still { NameLast::Still { since: *last } } else { NameLast::At(*last) };
             NameRow { name: Arc::clone(name), seen: Some(NameSeen { first: *first, last }) }
         };
-        let change = NameChange::Replace(HostNames { until, rows: names.iter().map(row).collect() });
-        self.segments.seal(&Sealing { names: vec![(host, change)], ..Sealing::default() })?;
-        self.name_index().follow(host, until);
+        let rows = HostNames { until, count: names.len() as u64, rows: names.iter().map(row).collect() };
+        let sealing = Sealing { names: vec![(host, NameChange::Replace(rows))], ..Sealing::default() };
+        self.segments.seal(&sealing)?;
+        self.names_sealed(&sealing.names);
         Ok(kept.entries().len())
     }
 
@@ -301,7 +335,7 @@ impl<S: Segments> Engine<S> {
         let ids: Vec<i64> = removed.iter().map(|entry| entry.id).collect();
         let mut kept = KeptNames::of(self, host, &ids)?;
         let is_gone = |time: Timestamp| time >= from && time <= until;
-        let mut changed = HostNames { until: names.until, rows: Vec::new() };
+        let mut changed = HostNames { until: names.until, count: names.count, rows: Vec::new() };
         for NameRow { name, seen } in names.rows {
             let Some(seen) = seen else { continue };
             let last = seen.last_of(names.until);
@@ -313,20 +347,10 @@ impl<S: Segments> Engine<S> {
                 // The snapshot that they were in last is not kept.
                 changed.until = None;
             }
+            changed.count -= u64::from(left.is_none()).min(changed.count);
             changed.rows.push(NameRow { name, seen: left.map(|(first, left)| seen.moved(first, left, last)) });
         }
         Ok(Some(changed))
-    }
-
-    /// What [`Self::names_without`] said is durable.
-    pub(super) fn names_changed(&self, changes: &[(HostNumber, NameChange)]) {
-        let mut index = self.name_index();
-        for (host, change) in changes {
-            if let NameChange::Put(names) = change {
-                let is_sure = index.hosts.get(host).is_some_and(|followed| followed.is_sure) && names.until.is_some();
-                index.hosts.insert(*host, Followed { until: names.until, is_sure });
-            }
-        }
     }
 
     /// Goes through all that is kept of the hosts in the index. Where it is wrong is told, and made anew.
@@ -339,7 +363,7 @@ impl<S: Segments> Engine<S> {
             let mut kept = KeptNames::of(self, host, &[])?;
             let is_right = match self.segments.names(host) {
                 Ok(names) => {
-                    let there = kept.all();
+                    let there = kept.all(NAMES_MAX).unwrap_or_default();
                     // What cannot be read is told by who reads it; the index may well know more.
                     !kept.is_whole() || names.is_none_or(|names| names.is_of(&there))
                 }
@@ -380,6 +404,6 @@ impl HostNames {
             let seen = row.seen.map(|seen| (seen.first, seen.last_of(self.until)));
             there.get(&row.name).copied() == seen
         };
-        self.rows.len() == there.len() && self.rows.iter().all(is_right)
+        self.rows.len() == there.len() && self.count == there.len() as u64 && self.rows.iter().all(is_right)
     }
 }

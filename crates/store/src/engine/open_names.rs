@@ -34,6 +34,13 @@ pub(crate) struct OpenName {
     pub(crate) late: Option<(Timestamp, Timestamp)>,
 }
 
+impl OpenName {
+    /// Whether open frames may tell of it, unless it lived before them and ended.
+    pub(crate) const fn may_have(&self) -> bool {
+        self.running > 0 || self.begun.is_some() || self.late.is_some()
+    }
+}
+
 /// The names that begin in a frame.
 pub(super) fn begun_names(frame: &Frame) -> BegunNames {
     let began = frame.began.iter().map(|began| &began.description.name);
@@ -105,6 +112,12 @@ impl<S: Segments> HostView<'_, S> {
             }
         }
         Ok(found)
+    }
+
+    /// Whether a process of a name begins in an open frame, or is there for a moment.
+    pub(crate) fn begins_open(&self, name: &str) -> bool {
+        let hash = hash(name);
+        self.frames.iter().chain(&self.late).any(|frame| frame.begins(hash))
     }
 
     /// How many processes of a name the newest snapshot has.

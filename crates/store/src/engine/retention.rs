@@ -54,8 +54,9 @@ impl<S: Segments> Engine<S> {
         crate::rollup::before_retiring(self, blocks, why)?;
         let removed: Vec<i64> = blocks.iter().map(|entry| entry.id).collect();
         let names = self.names_without(blocks)?;
-        self.segments.seal(&Sealing { removed: removed.clone(), names: names.clone(), ..Sealing::default() })?;
-        self.names_changed(&names);
+        let sealing = Sealing { removed: removed.clone(), names, ..Sealing::default() };
+        self.segments.seal(&sealing)?;
+        self.names_sealed(&sealing.names);
         self.forget_blocks(&removed);
         Ok(())
     }

@@ -69,7 +69,6 @@ struct After {
     mark: HostMark,
     base: Base,
     dictionary: Dictionary,
-    names: Option<SealedNames>,
 }
 
 /// What is to be sealed.
@@ -218,6 +217,7 @@ impl<S: Segments> Engine<S> {
         let sealed_rows = || done.iter().flat_map(|(due, _)| due.frames.iter().chain(&due.late)).map(|frame| frame.row);
         sealing.journal_rows = self.rows().free_after(sealed_rows());
         self.segments.seal(&sealing)?;
+        self.names_sealed(&sealing.names);
         let mut rows = self.rows();
         rows.release(sealed_rows());
         rows.forget(&sealing.journal_rows);
@@ -256,7 +256,7 @@ impl<S: Segments> Engine<S> {
         sealing.names.push((host, names));
         sealing.marks.push(mark);
         sealing.blocks.append(&mut work.blocks);
-        Ok(After { mark, base, dictionary: work.dictionary, names: work.names })
+        Ok(After { mark, base, dictionary: work.dictionary })
     }
 
     /// The dictionary that a host's next block goes on with: another one where that cannot be read.
@@ -274,7 +274,6 @@ impl<S: Segments> Engine<S> {
     fn leave(&self, due: &Due, after: After) {
         let bytes: usize = due.frames.iter().chain(&due.late).map(OpenFrame::memory_bytes).sum();
         self.open_bytes.remove(bytes);
-        self.names_sealed(due.mark.host, after.names.as_ref());
         let mut host = due.cell.lock();
         host.frames.drain(..due.frames.len());
         host.late.drain(..due.late.len());

@@ -135,7 +135,9 @@ pub(crate) struct NameRow {
 pub(crate) struct HostNames {
     /// The last sealed snapshot that came in its time; `None` once nothing that is kept has it.
     pub(crate) until: Option<Timestamp>,
-    /// Its names, in no order.
+    /// How many names it has in all.
+    pub(crate) count: u64,
+    /// Its names, or those that change, in no order.
     pub(crate) rows: Vec<NameRow>,
 }
 
@@ -242,8 +244,8 @@ pub(crate) trait Segments: Send + Sync + 'static {
     fn block_body(&self, id: i64) -> Result<Option<Bytes>, StoreError>;
     /// The segments of a dictionary in their order.
     fn dictionary(&self, host: HostNumber, epoch: u32) -> Result<Vec<Bytes>, StoreError>;
-    /// The hosts that the index of names has, and the last sealed snapshot of each as in [`HostNames`].
-    fn named_hosts(&self) -> Result<Vec<(HostNumber, Option<Timestamp>)>, StoreError>;
+    /// The hosts that the index of names has, without their names.
+    fn named_hosts(&self) -> Result<Vec<(HostNumber, HostNames)>, StoreError>;
     /// Everything that the index of names has of a host; `None` if it does not have the host.
     fn names(&self, host: HostNumber) -> Result<Option<HostNames>, StoreError>;
     /// What the index of names has of some names of a host, in their order.

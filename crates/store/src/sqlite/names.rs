@@ -6,23 +6,24 @@ use procession_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::failure::{failed, out_of_range};
-use super::segments::{collect, delete};
+use super::segments::{collect, delete, unsigned};
 use crate::engine::{HostNames, NameChange, NameLast, NameRow, NameSeen, NamedHost};
 use crate::{HostNumber, StoreError};
 
 /// Does to a host what is to become of it.
 pub(super) fn change(transaction: &Transaction<'_>, host: HostNumber, change: &NameChange) -> Result<(), StoreError> {
-    let names = match change {
-        NameChange::Put(names) => names,
-        NameChange::Replace(names) => {
-            delete(transaction, "DELETE FROM name_seen WHERE host = ?1", host.into())?;
-            names
-        }
-        NameChange::Forget => return delete(transaction, "DELETE FROM name_host WHERE host = ?1", host.into()),
+    if !matches!(change, NameChange::Put(_)) {
+        delete(transaction, "DELETE FROM name_seen WHERE host = ?1", host.into())?;
+    }
+    let (NameChange::Put(names) | NameChange::Replace(names)) = change else {
+        return delete(transaction, "DELETE FROM name_host WHERE host = ?1", host.into());
     };
-    let put_host = "INSERT OR REPLACE INTO name_host (host, until) VALUES (?1, ?2)";
-    let until = names.until.map(Timestamp::as_ms);
-    transaction.prepare_cached(put_host).and_then(|mut put| put.execute(params![host, until])).map_err(failed)?;
+    let put_host = "INSERT OR REPLACE INTO name_host (host, until, names) VALUES (?1, ?2, ?3)";
+    let (until, count) = (names.until.map(Timestamp::as_ms), names.count.cast_signed());
+    transaction
+        .prepare_cached(put_host)
+        .and_then(|mut put| put.execute(params![host, until, count]))
+        .map_err(failed)?;
     let put_row = "INSERT OR REPLACE INTO name_seen (host, name, first, last, since) VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut put = transaction.prepare_cached(put_row).map_err(failed)?;
     let mut remove =
@@ -44,22 +45,29 @@ pub(super) fn change(transaction: &Transaction<'_>, host: HostNumber, change: &N
     Ok(())
 }
 
-/// The hosts in the index.
-pub(super) fn hosts(connection: &Connection) -> Result<Vec<(HostNumber, Option<Timestamp>)>, StoreError> {
-    collect(connection, "SELECT host, until FROM name_host", [], |row| Ok((row.get(0).map_err(failed)?, time(row, 1)?)))
+/// The hosts in the index, without their names.
+pub(super) fn hosts(connection: &Connection) -> Result<Vec<(HostNumber, HostNames)>, StoreError> {
+    collect(connection, "SELECT until, names, host FROM name_host", [], |row| {
+        Ok((row.get(2).map_err(failed)?, host_of(row)?))
+    })
 }
 
 /// Everything of a host.
 pub(super) fn of_host(connection: &Connection, host: HostNumber) -> Result<Option<HostNames>, StoreError> {
-    let until = collect(connection, "SELECT until FROM name_host WHERE host = ?1", [host], |row| time(row, 0))?;
-    let Some(until) = until.first().copied() else { return Ok(None) };
+    let found = collect(connection, "SELECT until, names FROM name_host WHERE host = ?1", [host], host_of)?;
+    let Some(found) = found.into_iter().next() else { return Ok(None) };
     let select = "SELECT first, last, since, name FROM name_seen WHERE host = ?1";
     let rows = collect(connection, select, [host], |row| {
         let name: Vec<u8> = row.get(3).map_err(failed)?;
         let name = String::from_utf8(name).map_err(|_| out_of_range("a name"))?;
         Ok(NameRow { name: Arc::from(name), seen: Some(seen_of(row)?) })
     });
-    Ok(Some(HostNames { until, rows: rows? }))
+    Ok(Some(HostNames { rows: rows?, ..found }))
+}
+
+/// Columns until and names.
+fn host_of(row: &Row<'_>) -> Result<HostNames, StoreError> {
+    Ok(HostNames { until: time(row, 0)?, count: unsigned(row, 1)?, rows: Vec::new() })
 }
 
 /// What there is of a name of a host.

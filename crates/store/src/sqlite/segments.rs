@@ -165,7 +165,7 @@ impl Segments for SqliteSegments {
         self.database.read(|transaction| collect(transaction, sql, [host, epoch], |row| blob(row, 0)))
     }
 
-    fn named_hosts(&self) -> Result<Vec<(HostNumber, Option<Timestamp>)>, StoreError> {
+    fn named_hosts(&self) -> Result<Vec<(HostNumber, HostNames)>, StoreError> {
         self.database.read(names::hosts)
     }
 
@@ -240,7 +240,7 @@ fn blob(row: &Row<'_>, column: usize) -> Result<Bytes, StoreError> {
     row.get::<_, Vec<u8>>(column).map(Bytes::from).map_err(failed)
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
     u64::try_from(row.get::<_, i64>(column).map_err(failed)?).map_err(|_| out_of_range("a number"))
 }
 

@@ -251,3 +251,55 @@ async fn a_wrong_index_is_told_and_made_anew() {
         assert_eq!((seconds(&store, "init").await, seconds(&store, "once").await), (Some((1, 30)), Some((3, 3))));
     }
 }
+
+/// A name that was there all the time is there at both ends of any range.
+#[tokio::test]
+async fn what_lives_on_is_there_at_the_ends_of_a_range() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let host = store.host_named("made", Timestamp::from_ms(0)).await.unwrap().number;
+    let names = |second| if second < 11 { &["late"][..] } else { &["late", "init"] };
+    let all: Vec<_> = (0..60).filter(|second| second % 20 != 7).map(|second| snapshot(second, names(second))).collect();
+    append(&store, host, &all[..50]).await;
+    seal_all(&store).await;
+    append(&store, host, &all[50..]).await;
+    for is_late in [false, true] {
+        let mut there = all.clone();
+        if is_late {
+            // It does not have what all others have.
+            there.push(snapshot(27, &["late"]));
+            there.push(snapshot(47, &["init"]));
+            append(&store, host, &there[all.len()..]).await;
+            seal_all(&store).await;
+        }
+        let there = [(host, there)];
+        for (start, end) in (0..62).flat_map(|start| (start..64).step_by(5).map(move |end| (start, end))) {
+            let time = |second: i64| Some(Timestamp::from_ms(second * 1_000));
+            for range in [Range { start: time(start), end: time(end) }, Range { start: time(start), end: None }] {
+                for name in ["init", "late"] {
+                    let answer = store.hosts_with(name, range, 10).await.unwrap();
+                    assert_eq!(answer.hosts, expected(&there, name, range), "{name} in {range:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A host that makes names up without end is asked itself, and does not fill the index.
+#[tokio::test]
+async fn a_host_with_too_many_names_leaves_the_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let host = store.host_named("made", Timestamp::from_ms(0)).await.unwrap().number;
+    for second in 0..5 {
+        let names: Vec<String> = (0..15_000).map(|number| format!("{second} {number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        append(&store, host, &[snapshot(second, &names)]).await;
+        seal_all(&store).await;
+        let is_in = store.stats().await.unwrap().name_bytes > 0;
+        assert_eq!(is_in, second < 4, "{second}");
+        let told = [seconds(&store, "0 7").await, seconds(&store, "4 14999").await, seconds(&store, "9 9").await];
+        assert_eq!(told, [Some((0, 0)), (second == 4).then_some((4, 4)), None]);
+    }
+    assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
+}
