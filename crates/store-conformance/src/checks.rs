@@ -1,13 +1,14 @@
 //! Every query against the model.
 
 use procession_model::{Snapshot, SnapshotId, Timestamp};
+use procession_store::analysis::{Analysis, HostWith, HostsWith};
 use procession_store::{History, Nearest, Range, SampleFilter};
 
 use crate::model::{Model, canonical, cpu_integral, run_key};
 use crate::random::Random;
 
 /// Everything that a query can answer.
-pub(crate) async fn everything(store: &dyn History, model: &Model, random: &mut Random) {
+pub(crate) async fn everything<S: History + Analysis>(store: &S, model: &Model, random: &mut Random) {
     for (host, kept) in &model.hosts {
         let newest = kept.newest().unwrap();
         let latest = store.latest(*host).await.unwrap().unwrap();
@@ -27,6 +28,8 @@ pub(crate) async fn everything(store: &dyn History, model: &Model, random: &mut 
         series(store, model, range, random).await;
         samples(store, model, range, random).await;
         runs(store, model, range).await;
+        hosts_with(store, model, range).await;
+        hosts_with(store, model, Range::default()).await;
         nearest(store, model, random).await;
     }
     nothing_there(store).await;
@@ -115,6 +118,18 @@ async fn runs(store: &dyn History, model: &Model, range: Range) {
             found.sort_by_key(run_key);
             assert_eq!(found, kept.runs(name, range), "{name} on {host} in {range:?}");
         }
+    }
+}
+
+/// Which hosts ever ran a name.
+async fn hosts_with(store: &dyn Analysis, model: &Model, range: Range) {
+    for name in ["postgres", "bash", "true", "no such"] {
+        let expected: Vec<HostWith> =
+            model.hosts.iter().filter_map(|(host, kept)| kept.with(*host, name, range)).collect();
+        let expected = HostsWith { count: expected.len() as u64, hosts: expected };
+        assert_eq!(store.hosts_with(name, range, 100).await.unwrap(), expected, "{name} in {range:?}");
+        let none = store.hosts_with(name, range, 0).await.unwrap();
+        assert_eq!((none.count, none.hosts.len()), (expected.count, 0));
     }
 }
 

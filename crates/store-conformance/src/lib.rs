@@ -16,6 +16,7 @@ mod world;
 
 use std::sync::Arc;
 
+use procession_store::analysis::Analysis;
 use procession_store::{Catalog, History};
 
 pub use catalog::catalog;
@@ -24,7 +25,7 @@ pub use suite::{Kept, random_history};
 /// Opens a store again and again on the same data, which is empty at first.
 pub trait Factory {
     /// What it opens.
-    type Store: History + Catalog + 'static;
+    type Store: History + Analysis + Catalog + 'static;
 
     /// Opens the data; the store before it is closed by then.
     fn open(&self) -> Arc<Self::Store>;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use procession_model::{
     Description, End, Ended, HostMetric, Identity, Metric, Process, Snapshot, SnapshotId, Timestamp,
 };
+use procession_store::analysis::HostWith;
 use procession_store::{HostPoint, Nearest, Range, Run, SampleFilter, SampleRow, SnapshotEntry};
 
 /// What a store should hold.
@@ -71,6 +72,20 @@ impl ModelHost {
 
     pub(crate) fn points(&self, range: Range) -> Vec<HostPoint> {
         self.in_range(range).map(|(id, snapshot)| point(*id, snapshot)).collect()
+    }
+
+    /// When the host, of this number, has a name; `None` if never in the range.
+    pub(crate) fn with(&self, host: u32, name: &str, range: Range) -> Option<HostWith> {
+        let named = |snapshot: &Snapshot| {
+            snapshot.processes.iter().filter(|process| *process.description.name == *name).count() as u32
+        };
+        let was_brief = |snapshot: &Snapshot| snapshot.brief.iter().any(|brief| *brief.description.name == *name);
+        let told = self.in_range(range).map(|(_, snapshot)| snapshot);
+        let mut times =
+            told.filter(|snapshot| named(snapshot) > 0 || was_brief(snapshot)).map(|snapshot| snapshot.time);
+        let first = times.next()?;
+        let last = times.last().unwrap_or(first);
+        Some(HostWith { host, first, last, running: self.newest().map_or(0, |(_, newest)| named(newest)) })
     }
 
     /// See [`procession_store::History::runs`]. One run for each process whose start is known; of others, one for each

@@ -236,7 +236,7 @@ pub struct Retention {
     /// For each level but the last, by the order of [`Stats::levels`], how many milliseconds; `None` for ever. Hours are kept
     /// as long as the level that is kept longest.
     pub keep_ms: [Option<i64>; LEVELS - 1],
-    /// How many bytes all blocks, dictionaries and the journal may have together; `None` for no cap. The oldest go first:
+    /// How many bytes all blocks, dictionaries, names and the journal may have together; `None` for no cap. The oldest go first:
     /// steps of 15 minutes, of a minute, then snapshots; steps of an hour go last.
     pub bytes_max: Option<u64>,
 }
@@ -294,6 +294,8 @@ pub struct Stats {
     pub dictionary_bytes: u64,
     /// Bytes of rollups.
     pub rollup_bytes: u64,
+    /// Bytes of the index of names, which says when each host had a program.
+    pub name_bytes: u64,
     /// What each level costs: every snapshot, steps of 1 minute, of 15 minutes, of an hour.
     pub levels: [LevelStats; LEVELS],
     /// Bytes that are left on the disk, where that can be told.

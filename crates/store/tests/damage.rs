@@ -172,3 +172,79 @@ async fn flip_in(directory: &Path, table: &str) {
         database(directory).execute(&write, params![whole, flipped]).unwrap();
     }
 }
+
+/// A table of which everything is wrong, in every byte.
+fn spoil(directory: &Path, table: &str) {
+    let database = database(directory);
+    let mut select = database.prepare(&format!("SELECT host, bytes FROM {table}")).unwrap();
+    let rows: Vec<(u32, Vec<u8>)> =
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
+    assert!(!rows.is_empty());
+    for (host, bytes) in rows {
+        let wrong: Vec<u8> = bytes.iter().map(|byte| byte ^ 0x5a).collect();
+        database.execute(&format!("UPDATE {table} SET bytes = ?2 WHERE host = ?1"), params![host, wrong]).unwrap();
+    }
+}
+
+async fn append(store: &SqliteStore, numbers: std::ops::RangeInclusive<u32>) {
+    for number in numbers {
+        let batch = (0..HOSTS).map(|host| Append::Snapshot { host, snapshot: snapshot(host, number) }).collect();
+        store.append(batch).await.unwrap();
+    }
+}
+
+/// All that is open, as soon as it is old; more than once, as a server does.
+async fn seal(store: &SqliteStore) {
+    for now in 0..4 {
+        store.seal(Timestamp::from_ms(now * 86_400_000)).await.unwrap();
+    }
+}
+
+/// A host that is awake goes on after what its open frames go on from was lost: sealed, without a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_open_frames_go_on_from_is_lost_and_the_host_goes_on() {
+    for (table, lost) in [("host_base", 6..10), ("dictionary", 1..6)] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&OpenOptions::new(directory.path())).unwrap();
+        append(&store, 1..=5).await;
+        seal(&store).await;
+        assert_eq!(store.stats().await.unwrap().journal_bytes, 0);
+        // Opened again, so that nothing of it is in memory but the live state, which is needed for the next snapshot.
+        store.close().await.unwrap();
+        drop(store);
+        let store = SqliteStore::open(&OpenOptions::new(directory.path())).unwrap();
+        append(&store, 6..=10).await;
+        spoil(directory.path(), table);
+        let mut follow = store.follow();
+        seal(&store).await;
+        append(&store, 11..=12).await;
+        for host in 0..HOSTS {
+            let latest = store.latest(host).await.unwrap().unwrap();
+            assert_eq!((latest.id.sequence(), latest.snapshot.time), (12, Timestamp::from_ms(12_000)));
+        }
+        // Who follows goes on from what was there before.
+        for _ in 0..2 * HOSTS {
+            assert_eq!(follow.recv().await.unwrap().frame.kind, procession_codec::FrameKind::Delta);
+        }
+        seal(&store).await;
+        assert_eq!(store.stats().await.unwrap().journal_bytes, 0, "{table}: not sealed");
+        assert!(!store.verify().await.unwrap().is_empty(), "{table}: nothing told");
+        store.close().await.unwrap();
+        drop(store);
+        let store = SqliteStore::open(&OpenOptions::new(directory.path())).unwrap();
+        for host in 0..HOSTS {
+            for number in 1..=12 {
+                let kept = store.snapshot(SnapshotId::new(host, number).unwrap()).await;
+                if lost.contains(&number) {
+                    assert!(!matches!(kept, Ok(Some(_))), "{table}: {number}");
+                    continue;
+                }
+                let mut processes = kept.unwrap().unwrap().snapshot.processes.clone();
+                processes.sort_by_key(|process| process.description.identity);
+                assert_eq!(processes, snapshot(host, number).processes, "{table}: {number}");
+            }
+        }
+        let told = store.verify().await.unwrap();
+        assert_eq!(told.is_empty(), table == "host_base", "{table}: {told:?}");
+    }
+}

@@ -152,7 +152,8 @@ async fn make_few(folder: &Path, options: &Options, seed: u64, rows: &mut Connec
     store.close().await?;
     Ok(format!(
         "Stored: {} hosts × {} days × {} processes, a snapshot every {} s, but for the first host's last day, which has one \
-         every {} s: {:.0} million process samples in {:.0} MB of blocks and dictionaries and {:.0} MB of rollups.\n",
+         every {} s: {:.0} million process samples in {:.0} MB of blocks and dictionaries, {:.0} MB of rollups and \
+         {:.2} MB of the index of names.\n",
         options.hosts,
         options.days,
         options.processes,
@@ -161,6 +162,7 @@ async fn make_few(folder: &Path, options: &Options, seed: u64, rows: &mut Connec
         mega(stats.process_samples),
         mega(stats.block_bytes + stats.dictionary_bytes),
         mega(stats.rollup_bytes),
+        mega(stats.name_bytes),
     ))
 }
 
@@ -191,11 +193,15 @@ async fn make_many(folder: &Path, options: &Options, seed: u64, rows: &mut Conne
     store.close().await?;
     Ok(format!(
         "Beside it, for the last question: {} hosts × {} days × {MANY_PROCESSES} processes, a snapshot every {} s, the last \
-         {MANY_OPEN} of each host not yet sealed: {:.0} million process samples; {RARE} ran on one host in {RARE_ONE_IN}, once.\n",
+         {MANY_OPEN} of each host not yet sealed: {:.0} million process samples in {:.1} MB of blocks and dictionaries, {:.1} MB \
+         of rollups and {:.1} MB of the index of names; {RARE} ran on one host in {RARE_ONE_IN}, once.\n",
         options.many,
         options.days,
         MANY_STEP_MS / 1_000,
         mega(stats.process_samples),
+        mega(stats.block_bytes + stats.dictionary_bytes),
+        mega(stats.rollup_bytes),
+        mega(stats.name_bytes),
     ))
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn measure(seed: u64, files: &[PathBuf]) -> Result<String> {
         "processes × snapshots",
         "blocks and dictionaries, bytes a sample",
         "of that dictionaries",
-        "rollups beside it",
+        "rollups and names beside it",
         "columns (delta, varint, zstd -3)",
         "columns (zstd -19)",
         "plain SQLite rows, no index",

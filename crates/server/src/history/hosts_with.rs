@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use procession_store::analysis::ROWS_MAX;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -63,11 +64,13 @@ pub(crate) async fn hosts_with(
     let range = params.range();
     let limit = params.count("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT);
     params.check()?;
-    let found = app.analysis.hosts_with(&name, range, limit).await?;
+    // A key for some hosts is answered from all, whose first ones may be others.
+    let of_all = if reader.sees_all() { limit } else { ROWS_MAX };
+    let found = app.analysis.hosts_with(&name, range, of_all).await?;
     let mut hosts = Vec::new();
     for host in &found.hosts {
         let hostname = app.hosts.name(host.host).unwrap_or_default();
-        if reader.scope.covers(&hostname) {
+        if hosts.len() < limit && reader.scope.covers(&hostname) {
             let (first_ms, last_ms) = (host.first.as_ms(), host.last.as_ms());
             hosts.push(HostWithProgram { hostname, first_ms, last_ms, running: host.running });
         }

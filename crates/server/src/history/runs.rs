@@ -73,7 +73,7 @@ pub(crate) struct HostOfProgram {
     /// How often it began again after none of it had run.
     #[schema(value_type = i64)]
     restarts: u64,
-    /// The newest gaps, oldest first.
+    /// The newest gaps, oldest first: of all hosts together at most 10,000.
     gaps: Vec<GapOfProgram>,
 }
 

@@ -105,7 +105,7 @@ pub struct ProgramOnHost {
     pub cpu_time_us: u64,
     /// How often it began again after none of it had run: the number of gaps, those that are not listed too.
     pub restarts: u64,
-    /// The newest gaps, at most [`super::ROWS_MAX`], oldest first.
+    /// The newest gaps, oldest first; of all hosts of an answer together at most [`super::ROWS_MAX`].
     pub gaps: Vec<Gap>,
 }
 

@@ -1,7 +1,9 @@
 //! Hosts that ever ran a program.
 //!
-//! A host is asked for its first and its last, so its stretches are gone through from both ends until one has the name: of
-//! most no more than a head is read, which tells when the name was seen.
+//! The index of names says of all hosts at once when their sealed history has a name, and open frames keep which names began in
+//! them. Only a host of which that is not enough is asked itself: where the range begins or ends while it has the name, or
+//! where the index does not have the host. It is asked for its first and its last, so its stretches are gone through from
+//! both ends until one has the name: of most no more than a head is read, which tells when the name was seen.
 
 use procession_model::{Description, Timestamp};
 
@@ -9,11 +11,14 @@ use super::piece::Piece;
 use super::plan::{Filter, Reads};
 use super::stretches::{self, Stretch};
 use super::{HostWith, HostsWith, ROWS_MAX};
-use crate::engine::{Engine, Segments};
+use crate::engine::{Doubt, Engine, HostView, NamedHost, OpenName, Segments};
 use crate::{HostNumber, Range, StoreError, parallel};
 
 /// A thread is worth its cost for so many hosts.
 const HOSTS_EACH: usize = 16;
+
+/// The first and the last snapshot that tells of a name.
+type Times = (Timestamp, Timestamp);
 
 /// Hosts on which a program of this name ran in a range.
 pub(crate) fn hosts_with<S: Segments>(
@@ -23,8 +28,35 @@ pub(crate) fn hosts_with<S: Segments>(
     limit: usize,
 ) -> Result<HostsWith, StoreError> {
     let mut answer = HostsWith::default();
+    let mut doubts = engine.doubted_names();
     let hosts = engine.host_numbers();
-    for found in parallel::each(&hosts, HOSTS_EACH, |host| with(engine, *host, name, range)) {
+    // Open frames first: what is sealed meanwhile is seen twice, and not never.
+    let open = parallel::each(&hosts, HOSTS_EACH, |host| engine.open_name(*host, name));
+    let sealed = match engine.segments().hosts_with_name(name, None) {
+        Err(StoreError::Damaged(error)) => {
+            tracing::error!(error, "the index of names is damaged; each host is asked itself");
+            doubts.extend(hosts.iter().map(|host| (*host, Doubt::All)));
+            Vec::new()
+        }
+        sealed => sealed?,
+    };
+    let found = parallel::each(&hosts.iter().zip(&open).collect::<Vec<_>>(), HOSTS_EACH, |(host, open)| {
+        let Ok(open) = open else { return with(engine, **host, name, range) };
+        let sealed = sealed.binary_search_by_key(*host, |named| named.host).ok().map(|index| sealed[index]);
+        let told = match doubts.get(*host) {
+            Some(Doubt::All) => InMoments::Sealed,
+            Some(Doubt::NotOfBase) => InMoments::Open,
+            None => in_moments(open, sealed, range),
+        };
+        let told = match told {
+            InMoments::Told(told) => told,
+            InMoments::Sealed if doubts.contains_key(*host) => return with(engine, **host, name, range),
+            InMoments::Sealed => return at_ends(engine, **host, name, range),
+            InMoments::Open => return anew(engine, **host, name, range),
+        };
+        Ok(told.map(|(first, last)| HostWith { host: **host, first, last, running: open.running }))
+    });
+    for found in found {
         let Some(host) = found? else { continue };
         answer.count += 1;
         if answer.hosts.len() < limit.min(ROWS_MAX) {
@@ -34,6 +66,141 @@ pub(crate) fn hosts_with<S: Segments>(
     Ok(answer)
 }
 
+/// All hosts that may have a process of this name, by their numbers: no others have one.
+pub(crate) fn may_have<S: Segments>(engine: &Engine<S>, name: &str) -> Result<Vec<HostNumber>, StoreError> {
+    let doubts = engine.doubted_names();
+    let mut hosts = engine.host_numbers();
+    let open = parallel::each(&hosts, HOSTS_EACH, |host| engine.open_name(*host, name));
+    let sealed = match engine.segments().hosts_with_name(name, None) {
+        Err(StoreError::Damaged(_)) => return Ok(hosts),
+        sealed => sealed?,
+    };
+    let mut open = open.into_iter();
+    hosts.retain(|host| {
+        let is_open = open.next().is_none_or(|open| open.map_or(true, |open| open.may_have()));
+        is_open || doubts.contains_key(host) || sealed.binary_search_by_key(host, |named| named.host).is_ok()
+    });
+    Ok(hosts)
+}
+
+/// What can be told of a host without reading its history.
+enum InMoments {
+    /// This.
+    Told(Option<Times>),
+    /// Its open frames have to be decoded.
+    Open,
+    /// Its sealed history has to be read.
+    Sealed,
+}
+
+/// What the index has of a host in a range, and whether that is all.
+fn of_sealed(sealed: Option<NamedHost>, range: Range) -> InMoments {
+    match sealed.filter(|sealed| range.touches(sealed.first, sealed.last)) {
+        None => InMoments::Told(None),
+        Some(sealed) if range.contains(sealed.first) && range.contains(sealed.last) => {
+            InMoments::Told(Some((sealed.first, sealed.last)))
+        }
+        Some(_) => InMoments::Sealed,
+    }
+}
+
+fn in_moments(open: &OpenName, sealed: Option<NamedHost>, range: Range) -> InMoments {
+    let InMoments::Told(told) = of_sealed(sealed, range) else { return InMoments::Sealed };
+    let lived_on = sealed.is_some_and(|sealed| sealed.still_since.is_some());
+    let may_have = open.may_have() || lived_on;
+    let Some((first, last)) = open.all.filter(|(first, last)| may_have && range.touches(*first, *last)) else {
+        return InMoments::Told(told);
+    };
+    if !range.contains(first) || !range.contains(last) {
+        return InMoments::Open;
+    }
+    let in_time = match (open.running, open.begun) {
+        (0, None) if !lived_on => None,
+        (0, _) => return InMoments::Open,
+        // None began, so it was there all the time.
+        (_, None) => open.in_time,
+        // When it was first there matters only where nothing that is sealed tells of it.
+        (_, Some(_)) if told.is_none() && lived_on => return InMoments::Open,
+        (_, Some(begun)) => open.in_time.map(|(_, newest)| (begun, newest)),
+    };
+    InMoments::Told(told.into_iter().chain(in_time).chain(open.late).reduce(earliest_and_latest))
+}
+
+/// A host whose open frames have to be decoded.
+fn anew<S: Segments>(
+    engine: &Engine<S>,
+    host: HostNumber,
+    name: &str,
+    range: Range,
+) -> Result<Option<HostWith>, StoreError> {
+    let Some(view) = engine.view(host)? else { return Ok(None) };
+    let open = view.open_times(name, range)?;
+    let sealed = engine.segments().hosts_with_name(name, Some(host))?.first().copied();
+    let InMoments::Told(told) = of_sealed(sealed, range) else { return with(engine, host, name, range) };
+    // The newest snapshot is known even where its block is not there any more.
+    let running = view.running(name);
+    let newest = view.newest_snapshot().map(|(_, time)| (time, time));
+    let newest = newest.filter(|(time, _)| running > 0 && range.contains(*time));
+    let told = told.into_iter().chain(open).chain(newest).reduce(earliest_and_latest);
+    Ok(told.map(|(first, last)| HostWith { host, first, last, running }))
+}
+
+/// A host that has the name across an end of the range. Where it had it all the time, only the snapshots at the ends are looked
+/// for.
+fn at_ends<S: Segments>(
+    engine: &Engine<S>,
+    host: HostNumber,
+    name: &str,
+    range: Range,
+) -> Result<Option<HostWith>, StoreError> {
+    let Some(view) = engine.view(host)? else { return Ok(None) };
+    // Open frames first, as above.
+    let sealed = engine.segments().hosts_with_name(name, Some(host))?.first().copied();
+    let since = sealed.and_then(|sealed| sealed.still_since);
+    let is_steady = since.is_some_and(|since| range.start.is_some_and(|start| start >= since));
+    let running = view.running(name);
+    if is_steady && running > 0 && !view.begins_open(name) {
+        let times = first_in(&view, range)?.zip(last_in(&view, range)?);
+        if let Some((first, last)) = times.filter(|(first, last)| first <= last) {
+            return Ok(Some(HostWith { host, first, last, running }));
+        }
+    }
+    with(engine, host, name, range)
+}
+
+/// The first snapshot in a range that begins within a block or within open frames, where none came late; else it is not known.
+fn first_in<S: Segments>(view: &HostView<'_, S>, range: Range) -> Result<Option<Timestamp>, StoreError> {
+    let Some(start) = range.start else { return Ok(None) };
+    let first = times_around(view, start)?.into_iter().find(|time| *time >= start);
+    let Some(first) = first.filter(|first| range.contains(*first)) else { return Ok(None) };
+    Ok((!has_late(view, start, first)?).then_some(first))
+}
+
+/// The last snapshot in a range, as [`first_in`].
+fn last_in<S: Segments>(view: &HostView<'_, S>, range: Range) -> Result<Option<Timestamp>, StoreError> {
+    let newest = view.newest_snapshot().map(|(_, newest)| newest);
+    let Some(end) = range.end.filter(|end| newest.is_some_and(|newest| *end <= newest)) else { return Ok(newest) };
+    let last = times_around(view, end.plus_ms(-1))?.into_iter().rfind(|time| *time < end);
+    let Some(last) = last.filter(|last| range.contains(*last)) else { return Ok(None) };
+    Ok((!has_late(view, last, end)?).then_some(last))
+}
+
+/// The snapshots of the stretch that has a moment in it.
+fn times_around<S: Segments>(view: &HostView<'_, S>, moment: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+    let parts = view.parts(Range { start: Some(moment), end: Some(moment.plus_ms(1)) })?;
+    match parts.as_slice() {
+        [part] if !part.late => Ok(part.timeline()?.times),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Whether there may be late snapshots between two moments, both included.
+fn has_late<S: Segments>(view: &HostView<'_, S>, from: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+    let parts = view.parts(Range { start: Some(from), end: Some(until.plus_ms(1)) })?;
+    Ok(parts.iter().any(|part| part.late))
+}
+
+/// A host that is asked itself.
 fn with<S: Segments>(
     engine: &Engine<S>,
     host: HostNumber,
@@ -59,11 +226,10 @@ fn on_host<S: Segments>(
     name: &str,
     range: Range,
     running: Option<Timestamp>,
-) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+) -> Result<Option<Times>, StoreError> {
     let filter = Filter { name: Some(name), reads: Reads::Metrics(&[]), ..Filter::default() };
-    let mut found: Option<(Timestamp, Timestamp)> = running.map(|newest| (newest, newest));
-    let look = |stretch: &Stretch, found: &mut Option<(Timestamp, Timestamp)>| -> Result<(), StoreError> {
-        let earliest_and_latest = |a: (Timestamp, Timestamp), b: (Timestamp, Timestamp)| (a.0.min(b.0), a.1.max(b.1));
+    let mut found: Option<Times> = running.map(|newest| (newest, newest));
+    let look = |stretch: &Stretch, found: &mut Option<Times>| -> Result<(), StoreError> {
         if stretch.told.is_some() {
             *found = stretch.told.into_iter().chain(*found).reduce(earliest_and_latest);
             return Ok(());
@@ -98,10 +264,14 @@ fn on_host<S: Segments>(
     Ok(found)
 }
 
-fn told_of(piece: &Piece, name: &str) -> Option<(Timestamp, Timestamp)> {
+fn earliest_and_latest(one: Times, other: Times) -> Times {
+    (one.0.min(other.0), one.1.max(other.1))
+}
+
+fn told_of(piece: &Piece, name: &str) -> Option<Times> {
     let wanted = |description: &Description| *description.name == *name;
     let seen = piece.parts(&wanted).into_iter().filter_map(|part| part.seen).map(|seen| (seen.first, seen.last));
     let leaves = piece.leaves(&wanted, None).into_iter().filter(|leaf| leaf.count > 0);
     let leaves = leaves.map(|leaf| (leaf.first, leaf.time));
-    seen.chain(leaves).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    seen.chain(leaves).reduce(earliest_and_latest)
 }

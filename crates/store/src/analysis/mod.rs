@@ -11,6 +11,7 @@ mod extent;
 mod forest;
 mod host;
 mod hosts_with;
+pub(crate) mod kept_names;
 mod lives;
 mod peaks;
 pub(crate) mod piece;

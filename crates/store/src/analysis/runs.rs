@@ -81,6 +81,18 @@ fn sum_up(host: HostNumber, runs: &[ProgramRun], range: Range) -> ProgramOnHost 
     sum
 }
 
+/// Leaves of the gaps of many hosts as many as one answer may have: of hosts with many the newest, and of each as many.
+pub(crate) fn bound_gaps(hosts: &mut [ProgramOnHost]) {
+    if hosts.iter().map(|host| host.gaps.len()).sum::<usize>() <= ROWS_MAX {
+        return;
+    }
+    let each = ROWS_MAX / hosts.len().max(1);
+    for host in hosts {
+        let surplus = host.gaps.len().saturating_sub(each);
+        host.gaps.drain(..surplus);
+    }
+}
+
 /// When a run was within a range: runs may have begun before it and gone on after it.
 fn within(range: Range, run: &Run) -> (Timestamp, Timestamp) {
     let started = range.start.map_or(run.started, |start| run.started.max(start));
@@ -90,4 +102,23 @@ fn within(range: Range, run: &Run) -> (Timestamp, Timestamp) {
 
 fn length_ms(from: Timestamp, until: Timestamp) -> u64 {
     u64::try_from(until.since_ms(from)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_of_many_hosts_are_bounded_and_the_newest_stay() {
+        let gap = |number| Gap { from: Timestamp::from_ms(number), until: Timestamp::from_ms(number + 1) };
+        let host = |count| ProgramOnHost { gaps: (0..count).map(gap).collect(), ..ProgramOnHost::default() };
+        let mut few = [host(3), host(4)];
+        bound_gaps(&mut few);
+        assert_eq!(few.map(|host| host.gaps.len()), [3, 4]);
+        let mut many: Vec<ProgramOnHost> = (0..100).map(|number| host(number * 100)).collect();
+        bound_gaps(&mut many);
+        assert!(many.iter().map(|host| host.gaps.len()).sum::<usize>() <= ROWS_MAX);
+        assert_eq!((many[1].gaps.len(), many[99].gaps.len()), (100, 100));
+        assert_eq!(many[99].gaps.last(), Some(&gap(9_899)));
+    }
 }

@@ -148,7 +148,7 @@ impl<S: Segments> Engine<S> {
         let mut answer = ProgramRuns::default();
         let of = Of::Program(name.to_owned());
         let limit = limit.min(ROWS_MAX);
-        for host in self.hosts_of(host) {
+        for host in host.map_or_else(|| hosts_with::may_have(self, name), |host| Ok(vec![host]))? {
             let filter = Filter { reads: Reads::Metrics(&[Metric::Cpu, Metric::Memory]), ..of.filter() };
             let Some(gathered) = plan::gather(self, host, range, level_for(self, host, range, RAW_MS_MAX)?, filter)?
             else {
@@ -164,6 +164,7 @@ impl<S: Segments> Engine<S> {
                 answer.hosts.push(on_host);
             }
         }
+        runs::bound_gaps(&mut answer.hosts);
         Ok(answer)
     }
 

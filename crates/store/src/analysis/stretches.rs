@@ -19,6 +19,37 @@ pub(crate) struct Stretch {
     pub(crate) told: Option<(Timestamp, Timestamp)>,
 }
 
+/// What a host has that is rolled up.
+pub(crate) struct RolledUp {
+    /// Rollups, each of another time.
+    pub(crate) entries: Vec<BlockEntry>,
+}
+
+impl RolledUp {
+    /// Of a host, as if some blocks were deleted already.
+    pub(crate) fn of<S: Segments>(engine: &Engine<S>, host: HostNumber, without: &[i64]) -> Result<Self, StoreError> {
+        let of = |level| engine.segments().blocks(BlockFilter { host: Some(host), level, range: Range::default() });
+        let is_there = |entry: &BlockEntry| !without.contains(&entry.id);
+        let mut entries: Vec<BlockEntry> = of(Level::Hour)?.into_iter().filter(is_there).collect();
+        // A store that is older than hours has quarters of an hour before them.
+        let oldest = entries.iter().map(|entry| entry.first_time).min();
+        let older = of(Level::QuarterHour)?.into_iter().filter(is_there);
+        entries.extend(older.filter(|entry| oldest.is_none_or(|oldest| entry.first_time < oldest)));
+        Ok(Self { entries })
+    }
+
+    /// The last sequence of what came in its time, or late, that is rolled up; 0 if nothing is.
+    fn covered(&self, late: bool) -> u32 {
+        let entries = self.entries.iter().filter(|entry| entry.late == late);
+        entries.map(|entry| entry.last_sequence).max().unwrap_or(0)
+    }
+
+    /// Whether a block is rolled up.
+    pub(crate) fn covers(&self, entry: &BlockEntry) -> bool {
+        entry.last_sequence <= self.covered(entry.late)
+    }
+}
+
 /// The stretches of a host that may have a name: rollups, and what they do not have yet.
 pub(crate) fn stretches<S: Segments>(
     engine: &Engine<S>,
@@ -26,18 +57,9 @@ pub(crate) fn stretches<S: Segments>(
     range: Range,
     name: &str,
 ) -> Result<Vec<Stretch>, StoreError> {
-    let of = |level| engine.segments().blocks(BlockFilter { host: Some(host), level, range: Range::default() });
-    let mut entries = of(Level::Hour)?;
-    // A store that is older than hours has quarters of an hour before them.
-    let oldest = entries.iter().map(|entry| entry.first_time).min();
-    let older = of(Level::QuarterHour)?.into_iter();
-    entries.extend(older.filter(|entry| oldest.is_none_or(|oldest| entry.first_time < oldest)));
-    let covered = |late| {
-        let entries = entries.iter().filter(move |entry| entry.late == late);
-        entries.map(|entry| entry.last_sequence).max().unwrap_or(0)
-    };
+    let rolled = RolledUp::of(engine, host, &[])?;
     let mut stretches = Vec::new();
-    for entry in entries.iter().filter(|entry| range.touches(entry.first_time, entry.last_time)) {
+    for entry in rolled.entries.iter().filter(|entry| range.touches(entry.first_time, entry.last_time)) {
         let Some(names) = rollup::read_names(engine, entry)?.filter(|names| names.may_have(name)) else { continue };
         let is_inside = range.contains(entry.first_time) && range.contains(entry.last_time);
         stretches.push(Stretch {
@@ -50,10 +72,10 @@ pub(crate) fn stretches<S: Segments>(
     }
     let Some(view) = engine.view(host)? else { return Ok(stretches) };
     // Mostly all that is sealed is rolled up.
-    let is_rolled_up = [false, true].into_iter().all(|late| view.sealed_until(late) <= covered(late));
+    let is_rolled_up = [false, true].into_iter().all(|late| view.sealed_until(late) <= rolled.covered(late));
     for part in if is_rolled_up { view.open_parts(range) } else { view.parts(range)? } {
         let may_have = match part.entry() {
-            Some(entry) if entry.last_sequence <= covered(part.late) => continue,
+            Some(entry) if rolled.covers(entry) => continue,
             Some(_) => part.may_have(Some(name), None)?,
             None => part.may_begin_open(name),
         };

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use procession_model::{Description, Process, Sample, Snapshot, SnapshotId, Timestamp};
 
 use super::seal::Which;
-use super::segments::{BlockEntry, BlockFilter, HostMark, JournalRow, Sealing, Segments, Totals};
+use super::segments::{
+    BlockEntry, BlockFilter, HostMark, HostNames, JournalRow, NameSeen, NamedHost, Sealing, Segments, Totals,
+};
 use super::{Engine, Level, SealPolicy};
 use crate::sqlite::{OpenOptions, SqliteSegments, SqliteStore};
 use crate::{Append, Appended, HostNumber, Range, StoreError};
@@ -82,6 +84,18 @@ impl Segments for Faulty {
     }
     fn dictionary(&self, host: HostNumber, epoch: u32) -> Result<Vec<Bytes>, StoreError> {
         self.call(|| self.inner.dictionary(host, epoch))
+    }
+    fn named_hosts(&self) -> Result<Vec<(HostNumber, HostNames)>, StoreError> {
+        self.inner.named_hosts()
+    }
+    fn names(&self, host: HostNumber) -> Result<Option<HostNames>, StoreError> {
+        self.call(|| self.inner.names(host))
+    }
+    fn names_seen(&self, host: HostNumber, names: &[Arc<str>]) -> Result<Vec<Option<NameSeen>>, StoreError> {
+        self.call(|| self.inner.names_seen(host, names))
+    }
+    fn hosts_with_name(&self, name: &str, host: Option<HostNumber>) -> Result<Vec<NamedHost>, StoreError> {
+        self.call(|| self.inner.hosts_with_name(name, host))
     }
     fn totals(&self) -> Result<Totals, StoreError> {
         self.call(|| self.inner.totals())

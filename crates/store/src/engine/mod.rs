@@ -13,7 +13,10 @@ mod journal_mend;
 mod journal_rows;
 mod level;
 mod losses;
+mod name_index;
+mod name_spans;
 mod open_host;
+mod open_loss;
 mod open_names;
 mod open_run;
 mod positions;
@@ -45,16 +48,21 @@ pub use ingest::BATCH_ITEMS_MAX;
 pub(crate) use journal::comes_back as journal_comes_back;
 pub(crate) use level::Level;
 pub use losses::LOSSES_MAX;
+pub(crate) use name_index::Doubt;
+pub(crate) use open_names::OpenName;
 pub(crate) use retention::Why;
 pub use runs::RUNS_MAX;
 pub use samples::SAMPLES_MAX;
 pub use scan::{SCAN_MAX, SCAN_SAMPLES_MAX};
 pub use seal::SealPolicy;
-pub(crate) use segments::{BlockEntry, BlockFilter, HostMark, JournalRow, NewBlock, Sealing, Segments, Totals};
+pub(crate) use segments::{
+    BlockEntry, BlockFilter, HostMark, HostNames, JournalRow, NameChange, NameLast, NameRow, NameSeen, NamedHost,
+    NewBlock, Sealing, Segments, Totals,
+};
 pub use series::POINTS_MAX;
 pub use snapshots::LIST_MAX;
 pub(crate) use store::SegmentStore;
-pub(crate) use view::Part;
+pub(crate) use view::{HostView, Part};
 
 use crate::{Published, StoreError};
 
@@ -73,6 +81,7 @@ pub(crate) struct Engine<S> {
     /// Held while sealing, so that one run is not sealed twice.
     sealing: Mutex<()>,
     rollups_due: Mutex<rollups_due::RollupsDue>,
+    name_index: Mutex<name_index::NameIndex>,
     open_bytes: Bytes,
     /// Told whenever something left the open runs.
     room: tokio::sync::Notify,
@@ -88,6 +97,8 @@ impl<S: Segments> Engine<S> {
     /// Opens what the database has.
     pub(crate) fn open(segments: S, policy: SealPolicy) -> Result<Self, StoreError> {
         let replayed = replay::replay(&segments)?;
+        let marks = replayed.hosts.values().map(|host| host.mark);
+        let name_index = name_index::NameIndex::of(marks, segments.named_hosts()?);
         let engine = Self {
             segments,
             policy,
@@ -96,6 +107,7 @@ impl<S: Segments> Engine<S> {
             rows: Mutex::new(replayed.rows),
             sealing: Mutex::default(),
             rollups_due: Mutex::default(),
+            name_index: Mutex::new(name_index),
             open_bytes: Bytes(AtomicUsize::new(replayed.open_bytes)),
             room: tokio::sync::Notify::new(),
             has_long_run: AtomicBool::new(false),

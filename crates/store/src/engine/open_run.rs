@@ -77,16 +77,19 @@ pub(super) fn late_state(frames: &[OpenFrame], sequence: u32) -> Result<Option<H
     Ok(Some(state))
 }
 
+/// Frames with their sequences, as they are sealed.
+pub(super) fn decoded(frames: &[OpenFrame]) -> Result<Vec<(u32, Arc<Frame>)>, StoreError> {
+    frames.iter().map(|open| Ok((open.sequence, Arc::new(decode(&open.bytes)?)))).collect()
+}
+
 /// A run, sealed.
 pub(super) fn seal_run(
     base: &HostState,
-    frames: &[OpenFrame],
+    frames: &[(u32, Arc<Frame>)],
     dictionary: &Dictionary,
     effort: Effort,
 ) -> Result<Sealed, StoreError> {
-    let decoded = frames.iter().map(|open| Ok((open.sequence, Arc::new(decode(&open.bytes)?))));
-    let decoded = decoded.collect::<Result<Vec<_>, StoreError>>()?;
-    seal(base, &decoded, dictionary, effort).map_err(|error| match error {
+    seal(base, frames, dictionary, effort).map_err(|error| match error {
         SealError::Apply(_) | SealError::Empty | SealError::Disordered => StoreError::Damaged(error.to_string()),
         SealError::OverLimit(_) | SealError::Compression => StoreError::Failed(Box::new(error)),
     })
@@ -95,7 +98,7 @@ pub(super) fn seal_run(
 /// Open frames as a block that nobody keeps.
 pub(super) fn as_block(base: &Base, frames: &[OpenFrame]) -> Result<Block, StoreError> {
     let mut dictionary = Dictionary::new(0);
-    let sealed = seal_run(&base_state(base)?, frames, &dictionary, Effort::Fast)?;
+    let sealed = seal_run(&base_state(base)?, &decoded(frames)?, &dictionary, Effort::Fast)?;
     let damaged = |error: procession_codec::DecodeError| StoreError::Damaged(error.to_string());
     if let Some(segment) = &sealed.segment {
         dictionary.push(segment).map_err(damaged)?;

@@ -37,10 +37,7 @@ impl<S: Segments> Engine<S> {
             if blocks.is_empty() {
                 break;
             }
-            self.roll_up_first(&blocks, why)?;
-            let removed: Vec<i64> = blocks.iter().map(|entry| entry.id).collect();
-            self.segments.seal(&Sealing { removed: removed.clone(), ..Sealing::default() })?;
-            self.forget_blocks(&removed);
+            self.remove(&blocks, why)?;
             retired.blocks += blocks.len() as u64;
             retired.bytes += blocks.iter().map(|entry| entry.bytes).sum::<u64>();
             hosts.extend(blocks.iter().map(|entry| entry.host));
@@ -51,10 +48,17 @@ impl<S: Segments> Engine<S> {
         Ok(retired)
     }
 
-    /// What is made of blocks is durable before they go.
-    fn roll_up_first(&self, blocks: &[BlockEntry], why: Why) -> Result<(), StoreError> {
+    /// What is made of blocks is durable before they go; names that nothing else has go with them.
+    fn remove(&self, blocks: &[BlockEntry], why: Why) -> Result<(), StoreError> {
         let _one_at_a_time = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
-        crate::rollup::before_retiring(self, blocks, why)
+        crate::rollup::before_retiring(self, blocks, why)?;
+        let removed: Vec<i64> = blocks.iter().map(|entry| entry.id).collect();
+        let names = self.names_without(blocks)?;
+        let sealing = Sealing { removed: removed.clone(), names, ..Sealing::default() };
+        self.segments.seal(&sealing)?;
+        self.names_sealed(&sealing.names);
+        self.forget_blocks(&removed);
+        Ok(())
     }
 
     /// Some blocks that have to go.
@@ -77,7 +81,8 @@ impl<S: Segments> Engine<S> {
     fn over_the_cap(&self, bytes_max: u64) -> Result<Vec<BlockEntry>, StoreError> {
         let totals = self.segments.totals()?;
         let blocks: u64 = totals.levels.iter().map(|level| level.bytes).sum();
-        let mut surplus = (blocks + totals.dictionary_bytes + totals.journal_bytes).saturating_sub(bytes_max);
+        let mut surplus =
+            (blocks + totals.dictionary_bytes + totals.name_bytes + totals.journal_bytes).saturating_sub(bytes_max);
         if surplus == 0 {
             return Ok(Vec::new());
         }

@@ -12,6 +12,7 @@ use procession_model::Timestamp;
 
 use super::Engine;
 use super::level::Level;
+use super::name_index::SealedNames;
 use super::open_host::{Base, HostCell, OpenFrame, OpenHost};
 use super::open_run;
 use super::rollups_due::{Hurry, MANY_HOSTS};
@@ -98,6 +99,7 @@ impl<S: Segments> Engine<S> {
         if hosts.is_empty() {
             self.roll_up(hurry);
         }
+        self.index_names(hurry);
         Ok(())
     }
 
@@ -204,14 +206,18 @@ impl<S: Segments> Engine<S> {
         for due in due {
             match self.seal_host(&due, effort, &mut sealing) {
                 Ok(after) => done.push((due, after)),
-                // One host that cannot be read again does not hold up the others.
-                Err(StoreError::Damaged(error)) => self.report(format!("host {}: {error}", due.mark.host)),
+                // One host that cannot be read again does not hold up the others, and goes on with what can.
+                Err(StoreError::Damaged(error)) => {
+                    self.report(format!("host {}: {error}", due.mark.host));
+                    self.let_go_of_unreadable(&due.cell)?;
+                }
                 Err(error) => return Err(error),
             }
         }
         let sealed_rows = || done.iter().flat_map(|(due, _)| due.frames.iter().chain(&due.late)).map(|frame| frame.row);
         sealing.journal_rows = self.rows().free_after(sealed_rows());
         self.segments.seal(&sealing)?;
+        self.names_sealed(&sealing.names);
         let mut rows = self.rows();
         rows.release(sealed_rows());
         rows.forget(&sealing.journal_rows);
@@ -227,23 +233,41 @@ impl<S: Segments> Engine<S> {
         let host = due.mark.host;
         let mut work = HostSealing {
             host,
-            dictionary: self.own_dictionary(host, due.mark.epoch)?,
+            dictionary: self.dictionary_to_go_on(host, due.mark.epoch)?,
             effort,
             frames_max: self.policy.frames_max.clamp(1, BLOCK_FRAMES_MAX),
             samples_max: self.policy.samples_max,
+            names: self.names_to_seal(host),
             blocks: Vec::new(),
         };
         let mut base = due.base.clone();
         if !due.frames.is_empty() {
-            let end = work.seal(open_run::base_state(&due.base)?, &due.frames, false)?;
+            let state = open_run::base_state(&due.base)?;
+            if let Some(names) = &mut work.names {
+                names.go_on_from(&state);
+            }
+            let end = work.seal(state, &due.frames, false)?;
             sealing.bases.push((host, open_run::pack_base(&end)?));
             base = Base::Asleep;
         }
         work.seal(HostState::new(), &due.late, true)?;
         let mark = HostMark { epoch: work.dictionary.epoch(), ..due.sealed_mark() };
+        let names = self.name_change(host, work.names.as_ref())?;
+        sealing.names.push((host, names));
         sealing.marks.push(mark);
         sealing.blocks.append(&mut work.blocks);
         Ok(After { mark, base, dictionary: work.dictionary })
+    }
+
+    /// The dictionary that a host's next block goes on with: another one where that cannot be read.
+    fn dictionary_to_go_on(&self, host: HostNumber, epoch: u32) -> Result<Dictionary, StoreError> {
+        match self.own_dictionary(host, epoch) {
+            Err(StoreError::Damaged(error)) => {
+                self.report(error);
+                Ok(Dictionary::new(epoch + 1))
+            }
+            dictionary => dictionary,
+        }
     }
 
     /// What was sealed leaves the open run.
@@ -283,6 +307,7 @@ struct HostSealing {
     effort: Effort,
     frames_max: usize,
     samples_max: u64,
+    names: Option<SealedNames>,
     blocks: Vec<NewBlock>,
 }
 
@@ -313,7 +338,11 @@ impl HostSealing {
         if self.dictionary.is_full() {
             self.dictionary = Dictionary::new(self.dictionary.epoch() + 1);
         }
-        let sealed = open_run::seal_run(base, frames, &self.dictionary, self.effort)?;
+        let decoded = open_run::decoded(frames)?;
+        let sealed = open_run::seal_run(base, &decoded, &self.dictionary, self.effort)?;
+        if let Some(names) = &mut self.names {
+            decoded.iter().for_each(|(_, frame)| names.add(frame, late));
+        }
         if let Some(segment) = &sealed.segment {
             self.dictionary.push(segment).map_err(|error| StoreError::Damaged(error.to_string()))?;
         }

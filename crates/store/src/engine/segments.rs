@@ -4,6 +4,7 @@
 //! SQL. Calls block: the engine works on threads for blocking work; an async driver blocks on its own handle there.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use procession_model::Timestamp;
@@ -99,6 +100,71 @@ pub(crate) struct BlockFilter {
     pub(crate) range: Range,
 }
 
+/// When the sealed history of a host has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NameSeen {
+    /// The first snapshot that tells of it.
+    pub(crate) first: Timestamp,
+    /// The last one.
+    pub(crate) last: NameLast,
+}
+
+/// The last snapshot that tells of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameLast {
+    /// This one.
+    At(Timestamp),
+    /// The last one that came in its time: what lives on from block to block costs no row a block.
+    Still {
+        /// All that came in their time have it since this one.
+        since: Timestamp,
+    },
+}
+
+/// A row of the index of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameRow {
+    /// The name.
+    pub(crate) name: Arc<str>,
+    /// When the host had it; `None` if nothing that is kept tells of it.
+    pub(crate) seen: Option<NameSeen>,
+}
+
+/// What the index of names has of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HostNames {
+    /// The last sealed snapshot that came in its time; `None` once nothing that is kept has it.
+    pub(crate) until: Option<Timestamp>,
+    /// How many names it has in all.
+    pub(crate) count: u64,
+    /// Its names, or those that change, in no order.
+    pub(crate) rows: Vec<NameRow>,
+}
+
+/// What becomes of a host in the index of names.
+#[derive(Clone, Debug)]
+pub(crate) enum NameChange {
+    /// These rows take the place of those of the same names.
+    Put(HostNames),
+    /// These are all.
+    Replace(HostNames),
+    /// The host is not in the index until it is made anew.
+    Forget,
+}
+
+/// A host that has a name, as the index of names has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NamedHost {
+    /// Which host.
+    pub(crate) host: HostNumber,
+    /// The first snapshot that tells of it.
+    pub(crate) first: Timestamp,
+    /// The last one.
+    pub(crate) last: Timestamp,
+    /// Since when all that came in their time have it up to the last one that is sealed, if that has it.
+    pub(crate) still_since: Option<Timestamp>,
+}
+
 /// What is sealed in one transaction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sealing {
@@ -112,6 +178,8 @@ pub(crate) struct Sealing {
     pub(crate) journal_rows: Vec<u64>,
     /// Blocks that nothing needs any more.
     pub(crate) removed: Vec<i64>,
+    /// What becomes of hosts in the index of names.
+    pub(crate) names: Vec<(HostNumber, NameChange)>,
 }
 
 /// Sums over the tables.
@@ -121,6 +189,8 @@ pub(crate) struct Totals {
     pub(crate) journal_bytes: u64,
     /// Bytes of dictionaries.
     pub(crate) dictionary_bytes: u64,
+    /// Bytes of the index of names.
+    pub(crate) name_bytes: u64,
     /// Bytes that are left on the disk, where that can be told.
     pub(crate) disk_free_bytes: Option<u64>,
     /// For each level.
@@ -174,6 +244,14 @@ pub(crate) trait Segments: Send + Sync + 'static {
     fn block_body(&self, id: i64) -> Result<Option<Bytes>, StoreError>;
     /// The segments of a dictionary in their order.
     fn dictionary(&self, host: HostNumber, epoch: u32) -> Result<Vec<Bytes>, StoreError>;
+    /// The hosts that the index of names has, without their names.
+    fn named_hosts(&self) -> Result<Vec<(HostNumber, HostNames)>, StoreError>;
+    /// Everything that the index of names has of a host; `None` if it does not have the host.
+    fn names(&self, host: HostNumber) -> Result<Option<HostNames>, StoreError>;
+    /// What the index of names has of some names of a host, in their order.
+    fn names_seen(&self, host: HostNumber, names: &[Arc<str>]) -> Result<Vec<Option<NameSeen>>, StoreError>;
+    /// The hosts that have a name, by their numbers; of one host if that is asked for.
+    fn hosts_with_name(&self, name: &str, host: Option<HostNumber>) -> Result<Vec<NamedHost>, StoreError>;
     /// Sums.
     fn totals(&self) -> Result<Totals, StoreError>;
     /// Checks the database's own structure; what is damaged.

@@ -23,6 +23,7 @@ impl<S: Segments> Engine<S> {
             journal_bytes: totals.journal_bytes,
             block_bytes: raw.bytes,
             dictionary_bytes: totals.dictionary_bytes,
+            name_bytes: totals.name_bytes,
             rollup_bytes: rollups.iter().map(|level| level.bytes).sum(),
             oldest: raw.oldest,
             newest: raw.newest,
@@ -58,6 +59,7 @@ impl<S: Segments> Engine<S> {
                 damages.push(format!("host {number}: the state that open frames go on from"));
             }
         }
+        self.verify_names()?;
         damages.extend(self.damages.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         let blocks = self.segments.blocks(BlockFilter { host: None, level: Level::Raw, range: Range::default() })?;
         let epochs: BTreeSet<(HostNumber, u32)> = blocks.iter().map(|entry| (entry.host, entry.epoch)).collect();

@@ -63,6 +63,7 @@ impl<S: Segments> Engine<S> {
             Err(error) => error,
         };
         self.report(format!("host {}: {error}", host.mark.host));
+        self.doubt_names_of_base(host.mark.host);
         if let Some(stream) = &mut host.mark.stream {
             stream.resumable = false;
         }

@@ -57,6 +57,14 @@ pub(crate) fn read<S: Segments>(engine: &Engine<S>, entry: &BlockEntry) -> Resul
     Ok(rollup)
 }
 
+/// A rollup that is not asked for again soon; `None` once it was deleted.
+pub(crate) fn read_once<S: Segments>(
+    engine: &Engine<S>,
+    entry: &BlockEntry,
+) -> Result<Option<Arc<Rollup>>, StoreError> {
+    read_by(engine, entry, encode::decode)
+}
+
 /// A rollup without its processes; `None` once it was deleted. Not kept: it is read in a moment.
 pub(crate) fn read_steps<S: Segments>(
     engine: &Engine<S>,

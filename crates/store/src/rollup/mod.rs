@@ -21,10 +21,10 @@ mod make;
 mod model;
 mod names;
 
-pub(crate) use cache::{RollupCache, damages, read, read_host, read_of, read_steps};
+pub(crate) use cache::{RollupCache, damages, read, read_host, read_of, read_once, read_steps};
 pub(crate) use cell::{Cell, each_stretch, sum};
 pub(crate) use draft::step_of;
 pub(crate) use encode::reads_alike;
 pub(crate) use make::{after_seal, before_retiring};
 pub(crate) use model::{Folded, FoldedKey, Rollup, Row, Step};
-pub(crate) use names::{NamesCache, name_hash, read_names};
+pub(crate) use names::{NamesCache, read_names};

@@ -132,7 +132,7 @@ fn add(names: &mut BTreeMap<u32, Option<Seen>>, name: &str, seen: Option<Seen>) 
 }
 
 /// FNV-1a with 64 bits, its high half folded in: part of the format.
-pub(crate) fn name_hash(name: &str) -> u32 {
+fn name_hash(name: &str) -> u32 {
     let hash = name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));

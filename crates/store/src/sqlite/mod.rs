@@ -7,6 +7,7 @@ mod failure;
 #[cfg(test)]
 mod full_tests;
 mod lock;
+mod names;
 mod schema;
 mod segments;
 

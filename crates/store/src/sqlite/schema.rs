@@ -8,7 +8,7 @@ use super::failure::failed;
 use crate::StoreError;
 
 /// Each step leads from its index to the next version.
-const STEPS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] = [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 /// The version this code writes.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of steps")]
 pub(super) const VERSION: u32 = STEPS.len() as u32;

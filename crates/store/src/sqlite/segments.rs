@@ -10,7 +10,11 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::database::Database;
 use super::failure::{failed, out_of_range};
 use super::lock::HistoryLock;
-use crate::engine::{BlockEntry, BlockFilter, HostMark, JournalRow, Level, NewBlock, Sealing, Segments, Totals};
+use super::names;
+use crate::engine::{
+    BlockEntry, BlockFilter, HostMark, HostNames, JournalRow, Level, NameSeen, NamedHost, NewBlock, Sealing, Segments,
+    Totals,
+};
 use crate::{FrameOrigin, HostNumber, StoreError, StreamPosition};
 
 /// Columns of a block entry, in the order `block` reads them.
@@ -84,6 +88,7 @@ impl Segments for SqliteSegments {
                     delete(transaction, sql, *id)?;
                 }
             }
+            sealing.names.iter().try_for_each(|(host, change)| names::change(transaction, *host, change))?;
             Ok(ids)
         })
     }
@@ -160,6 +165,22 @@ impl Segments for SqliteSegments {
         self.database.read(|transaction| collect(transaction, sql, [host, epoch], |row| blob(row, 0)))
     }
 
+    fn named_hosts(&self) -> Result<Vec<(HostNumber, HostNames)>, StoreError> {
+        self.database.read(names::hosts)
+    }
+
+    fn names(&self, host: HostNumber) -> Result<Option<HostNames>, StoreError> {
+        self.database.read(|transaction| names::of_host(transaction, host))
+    }
+
+    fn names_seen(&self, host: HostNumber, names: &[Arc<str>]) -> Result<Vec<Option<NameSeen>>, StoreError> {
+        self.database.read(|transaction| names.iter().map(|name| names::seen(transaction, host, name)).collect())
+    }
+
+    fn hosts_with_name(&self, name: &str, host: Option<HostNumber>) -> Result<Vec<NamedHost>, StoreError> {
+        self.database.read(|transaction| names::hosts_with(transaction, name, host))
+    }
+
     fn totals(&self) -> Result<Totals, StoreError> {
         let disk_free_bytes = fs4::available_space(self.database.path()).ok();
         let totals = self.database.read(totals)?;
@@ -186,12 +207,12 @@ impl Segments for SqliteSegments {
 const DELETE_BLOCK: [&str; 3] =
     ["DELETE FROM block WHERE id = ?1", "DELETE FROM block_head WHERE id = ?1", "DELETE FROM block_body WHERE id = ?1"];
 
-fn delete(connection: &Connection, sql: &str, id: i64) -> Result<(), StoreError> {
+pub(super) fn delete(connection: &Connection, sql: &str, id: i64) -> Result<(), StoreError> {
     connection.prepare_cached(sql).and_then(|mut delete| delete.execute([id])).map_err(failed)?;
     Ok(())
 }
 
-fn collect<T>(
+pub(super) fn collect<T>(
     connection: &Connection,
     sql: &str,
     parameters: impl rusqlite::Params,
@@ -219,7 +240,7 @@ fn blob(row: &Row<'_>, column: usize) -> Result<Bytes, StoreError> {
     row.get::<_, Vec<u8>>(column).map(Bytes::from).map_err(failed)
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
     u64::try_from(row.get::<_, i64>(column).map_err(failed)?).map_err(|_| out_of_range("a number"))
 }
 
@@ -333,6 +354,7 @@ fn totals(connection: &Connection) -> Result<Totals, StoreError> {
     let mut totals = Totals {
         journal_bytes: sum("SELECT coalesce(sum(length(bytes)), 0) FROM journal")?.cast_unsigned(),
         dictionary_bytes: sum("SELECT coalesce(sum(length(bytes)), 0) FROM dictionary")?.cast_unsigned(),
+        name_bytes: names::bytes(connection)?,
         ..Totals::default()
     };
     let sql = "SELECT level, count(*), sum(frames), sum(samples), sum(bytes), min(first_time), max(last_time) FROM block \

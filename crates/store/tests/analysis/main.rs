@@ -8,6 +8,8 @@ mod kept;
 mod losses;
 mod made;
 mod moments;
+mod names;
+mod older;
 mod oracle;
 mod over_time;
 mod ranking;
