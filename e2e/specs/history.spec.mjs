@@ -82,6 +82,7 @@ test('the program view has each run, its gap and how long it ran', async () => {
 test('on the program view a drag zooms, Backspace undoes, and a click goes to the host at that moment', async () => {
   await visit(page, `${server.url}/program?name=batch-job&range=1h`);
   await page.locator('.plot canvas').first().waitFor();
+  await page.getByText('2 runs').first().waitFor();
   const box = await page.locator('.plot .u-over').first().boundingBox();
   assert.ok(box);
   await page.mouse.move(box.x + box.width * 0.2, box.y + 30);
@@ -91,6 +92,8 @@ test('on the program view a drag zooms, Backspace undoes, and a click goes to th
   await page.waitForFunction(() => new URLSearchParams(location.search).get('range') !== '1h');
   await page.keyboard.press('Backspace');
   await page.waitForFunction(() => new URLSearchParams(location.search).get('range') === '1h');
+  // Whose moment it is, is asked of the runs of the range shown.
+  await page.getByText('2 runs').first().waitFor();
   // The second run went on until some seconds ago, on one of the two hosts.
   await page.mouse.click(box.x + box.width * 0.97, box.y + 30);
   await page.locator('.host[data-mode=past]').waitFor();
