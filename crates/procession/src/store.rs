@@ -22,6 +22,8 @@ enum Task {
     Stats(StatsOptions),
     /// Check every checksum; exit code 4 where something is damaged
     Verify(VerifyOptions),
+    /// Make the index of names anew, where `verify` finds it wrong: empties it, and the server fills it again as it runs
+    Reindex(ReindexOptions),
 }
 
 #[derive(clap::Args)]
@@ -39,11 +41,22 @@ struct VerifyOptions {
     data: data_folder::Options,
 }
 
+#[derive(clap::Args)]
+struct ReindexOptions {
+    #[command(flatten)]
+    data: data_folder::Options,
+}
+
 /// Does what is asked with the store.
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
     match options.task {
         Task::Stats(options) => stats(&options),
         Task::Verify(options) => verify(&options),
+        Task::Reindex(options) => {
+            procession_store::forget_names(&procession_store::OpenOptions::new(options.data.existing()?))?;
+            writeln!(std::io::stdout(), "the index of names is empty: a server that runs fills it again")?;
+            Ok(())
+        }
     }
 }
 

@@ -25,4 +25,4 @@ pub use history::{
     Append, Appended, Applied, FrameOrigin, History, HostPoint, HostSeries, KeptSnapshot, LEVELS, LevelStats, Nearest,
     Page, Published, Range, Retention, Retired, Run, SampleFilter, SampleRow, SnapshotEntry, Stats, StreamPosition,
 };
-pub use sqlite::{OpenOptions, SqliteCatalog, SqliteStore, backup};
+pub use sqlite::{OpenOptions, SqliteCatalog, SqliteStore, backup, forget_names};

@@ -156,12 +156,17 @@ fn at_ends<S: Segments>(
     let Some(view) = engine.view(host)? else { return Ok(None) };
     // Open frames first, as above.
     let sealed = engine.segments().hosts_with_name(name, Some(host))?.first().copied();
-    let since = sealed.and_then(|sealed| sealed.still_since);
-    let is_steady = since.is_some_and(|since| range.start.is_some_and(|start| start >= since));
     let running = view.running(name);
-    if is_steady && running > 0 && !view.begins_open(name) {
-        let times = first_in(&view, range)?.zip(last_in(&view, range)?);
-        if let Some((first, last)) = times.filter(|(first, last)| first <= last) {
+    if let Some(sealed) = sealed.filter(|_| running > 0 && !view.begins_open(name))
+        && let Some(since) = sealed.still_since
+    {
+        let begins = range.contains(sealed.first).then_some(sealed.first);
+        let first = match begins {
+            None if range.start.is_some_and(|start| start >= since) => first_in(&view, range)?,
+            begins => begins,
+        };
+        let last = if range.end.is_none_or(|end| end > since) { last_in(&view, range)? } else { None };
+        if let Some((first, last)) = first.zip(last).filter(|(first, last)| first <= last) {
             return Ok(Some(HostWith { host, first, last, running }));
         }
     }

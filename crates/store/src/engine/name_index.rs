@@ -258,7 +258,7 @@ impl<S: Segments> Engine<S> {
 
     /// The index is not right about a host: it is made anew.
     fn name_index_is_wrong(&self, host: HostNumber) {
-        self.report(format!("host {host}: the index of names: it is made anew"));
+        self.report(format!("host {host}: the index of names is wrong"));
         self.name_index().wait(host);
     }
 
@@ -353,7 +353,7 @@ impl<S: Segments> Engine<S> {
         Ok(Some(changed))
     }
 
-    /// Goes through all that is kept of the hosts in the index. Where it is wrong is told, and made anew.
+    /// Goes through all that is kept of the hosts in the index. Where it is wrong is told, and made anew by who may write.
     pub(super) fn verify_names(&self) -> Result<(), StoreError> {
         for (host, _) in self.hosts.all() {
             let _nothing_is_sealed = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);

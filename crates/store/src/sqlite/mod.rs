@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub use backup::backup;
 use database::Database;
 use lock::HistoryLock;
+pub use names::forget_names;
 pub(crate) use segments::SqliteSegments;
 
 use crate::StoreError;

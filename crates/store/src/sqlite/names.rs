@@ -5,10 +5,25 @@ use std::sync::Arc;
 use procession_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use super::database::FILE_NAME;
 use super::failure::{failed, out_of_range};
 use super::segments::{collect, delete, unsigned};
+use super::{OpenOptions, SqliteSegments};
 use crate::engine::{HostNames, NameChange, NameLast, NameRow, NameSeen, NamedHost};
 use crate::{HostNumber, StoreError};
+
+/// Empties the index of names of a store that nobody has open: all hosts are gone through again as soon as something is
+/// sealed, and are asked themselves until then.
+pub fn forget_names(options: &OpenOptions) -> Result<(), StoreError> {
+    if !options.directory.join(FILE_NAME).exists() {
+        let text = format!("{}: there is no store in this directory", options.directory.display());
+        return Err(StoreError::Failed(text.into()));
+    }
+    let segments = SqliteSegments::open(options)?;
+    segments
+        .database
+        .write(|transaction| transaction.execute_batch("DELETE FROM name_host; DELETE FROM name_seen;").map_err(failed))
+}
 
 /// Does to a host what is to become of it.
 pub(super) fn change(transaction: &Transaction<'_>, host: HostNumber, change: &NameChange) -> Result<(), StoreError> {

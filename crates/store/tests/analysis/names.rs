@@ -8,7 +8,8 @@ use std::time::Duration;
 use procession_model::{Description, Process, Sample, Snapshot, Timestamp};
 use procession_store::analysis::{Analysis, HostWith};
 use procession_store::{
-    Append, Appended, Catalog, History, HostNumber, OpenOptions, Range, Retention, SealPolicy, SqliteStore,
+    Append, Appended, Catalog, History, HostNumber, OpenOptions, Range, Retention, SealPolicy, SqliteStore, StoreError,
+    forget_names,
 };
 use rusqlite::Connection;
 
@@ -283,6 +284,27 @@ async fn what_lives_on_is_there_at_the_ends_of_a_range() {
             }
         }
     }
+}
+
+/// A store that nobody has open can be told to make its index anew.
+#[tokio::test]
+async fn an_index_that_was_emptied_is_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = OpenOptions::new(directory.path());
+    assert!(forget_names(&options).is_err(), "there is no store");
+    let store = open(directory.path());
+    let host = store.host_named("made", Timestamp::from_ms(0)).await.unwrap().number;
+    append(&store, host, &(0..30).map(|second| snapshot(second, &["init"])).collect::<Vec<_>>()).await;
+    seal_all(&store).await;
+    assert!(matches!(forget_names(&options), Err(StoreError::InUse(_))));
+    assert!(store.stats().await.unwrap().name_bytes > 0);
+    drop(open_again(store, directory.path()).await);
+    forget_names(&options).unwrap();
+    let store = open(directory.path());
+    assert_eq!((store.stats().await.unwrap().name_bytes, seconds(&store, "init").await), (0, Some((0, 29))));
+    store.seal(Timestamp::from_ms(0)).await.unwrap();
+    assert!(store.stats().await.unwrap().name_bytes > 0);
+    assert_eq!((seconds(&store, "init").await, store.verify().await.unwrap()), (Some((0, 29)), Vec::new()));
 }
 
 /// A host that makes names up without end is asked itself, and does not fill the index.
