@@ -13,7 +13,7 @@ use procession_agent::{AgentConfig, AgentError, InProcess, run_with};
 use procession_codec::HostState;
 use procession_codec::frame::decode;
 use procession_model::{LossKind, Timestamp};
-use procession_protocol::{AgentMessage, FrameMessage, FrameReader, FromAgent, FromServer, Link, ServerMessage};
+use procession_protocol::{AgentMessage, FrameReader, FromAgent, FromServer, Link, ServerMessage};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

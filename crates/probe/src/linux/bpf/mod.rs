@@ -33,6 +33,7 @@ pub(super) fn open() -> Result<Sources, String> {
 }
 
 fn open_with_ring(ring_bytes: u32) -> Result<Sources, String> {
+    verify::verify_namespace()?;
     let loaded = load::load(ring_bytes)?;
     let units = tasks::Units::of_this_machine();
     let mut tasks = tasks::Tasks::new(loaded.program, units).map_err(|error| error.to_string())?;

@@ -6,6 +6,24 @@ use crate::platform::file::{ReadBuffer, open};
 use crate::platform::stat::Stat;
 use crate::platform::sweep::TaskSource;
 
+/// The kernel's first namespace of pids, `PROC_PID_INIT_INO` in its `proc_ns.h`.
+const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
+
+/// Refuses pids that are not the kernel's own: its list has those of its first namespace, and /proc has ours. Processes would be there twice.
+pub(super) fn verify_namespace() -> Result<(), String> {
+    let ours = std::fs::read_link("/proc/self/ns/pid").map_err(|error| format!("/proc/self/ns/pid: {error}"))?;
+    is_first_namespace(&ours.to_string_lossy())
+}
+
+fn is_first_namespace(ours: &str) -> Result<(), String> {
+    match ours {
+        FIRST_PID_NAMESPACE => Ok(()),
+        other => {
+            Err(format!("pids here are of a namespace of their own ({other}); the kernel lists those of its first one"))
+        }
+    }
+}
+
 /// Compares what the program says of this very process with what /proc says of it. They differ where pids or clocks are of
 /// other namespaces than the kernel's first, or where a kernel has other types than it tells.
 pub(super) fn verify(tasks: &mut dyn TaskSource) -> Result<(), String> {
@@ -95,6 +113,12 @@ mod tests {
             take(*pid, &stat);
             Ok(())
         }
+    }
+
+    #[test]
+    fn other_namespaces_are_told_by_their_number() {
+        assert_eq!(is_first_namespace("pid:[4026531836]"), Ok(()));
+        assert!(is_first_namespace("pid:[4026532201]").unwrap_err().contains("4026532201"));
     }
 
     #[test]
