@@ -51,6 +51,16 @@ pub(crate) const TARGETS: &[Target] = &[
     },
 ];
 
+/// What the macOS collector is checked for; nothing is linked for it.
+pub(crate) const MACOS: Target = Target {
+    name: "macos-arm64",
+    triple: "aarch64-apple-darwin",
+    ending: "",
+    packages: &[],
+    linker: None,
+    rustflags: "",
+};
+
 const COMPILER_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 
 /// The target of this name.

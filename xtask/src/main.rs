@@ -11,6 +11,7 @@ mod cross;
 mod debian;
 mod dependencies;
 mod dist;
+mod macos;
 mod page;
 mod rust;
 mod soak;

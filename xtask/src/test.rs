@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::step::{self, Step};
-use crate::{api_document, architecture, dependencies, page, rust, tidy, windows};
+use crate::{api_document, architecture, dependencies, macos, page, rust, tidy, windows};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", about: "documentation builds without a warning", run: rust::documentation },
     Step { name: "fuzz-targets", about: "fuzz targets compile", run: rust::fuzz_targets },
     Step { name: "page", about: "what a user does with the page, in Chromium", run: page::specs },
+    Step { name: "macos", about: "the macOS collector compiles", run: macos::check },
     Step { name: "windows", about: "the Windows collector and agent, under Wine", run: windows::tests },
     Step { name: "unused", about: "no crate names a dependency that it does not use", run: dependencies::unused },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: dependencies::deny },
