@@ -8,9 +8,7 @@ use bytes::Bytes;
 use procession_model::{Description, Process, Sample, Snapshot, SnapshotId, Timestamp};
 
 use super::seal::Which;
-use super::segments::{
-    BlockEntry, BlockFilter, HostMark, HostNames, JournalRow, NameSeen, NamedHost, Sealing, Segments, Totals,
-};
+use super::segments::{BlockEntry, BlockFilter, HostMark, HostNames, JournalRow, NamedHost, Sealing, Segments, Totals};
 use super::{Engine, Level, SealPolicy};
 use crate::sqlite::{OpenOptions, SqliteSegments, SqliteStore};
 use crate::{Append, Appended, HostNumber, Range, StoreError};
@@ -91,7 +89,7 @@ impl Segments for Faulty {
     fn names(&self, host: HostNumber) -> Result<Option<HostNames>, StoreError> {
         self.call(|| self.inner.names(host))
     }
-    fn names_seen(&self, host: HostNumber, names: &[Arc<str>]) -> Result<Vec<Option<NameSeen>>, StoreError> {
+    fn names_seen(&self, host: HostNumber, names: &[Arc<str>]) -> Result<HostNames, StoreError> {
         self.call(|| self.inner.names_seen(host, names))
     }
     fn hosts_with_name(&self, name: &str, host: Option<HostNumber>) -> Result<Vec<NamedHost>, StoreError> {

@@ -41,8 +41,6 @@ pub(super) struct NameIndex {
 struct Followed {
     /// As in [`HostNames`].
     until: Option<Timestamp>,
-    /// How many names it has.
-    count: u64,
     /// Whether all names of what the next block goes on from are in the index as still there, and no others.
     is_sure: bool,
 }
@@ -86,7 +84,7 @@ impl NameIndex {
 
 impl Followed {
     fn of(names: &HostNames) -> Self {
-        Self { until: names.until, count: names.count, is_sure: names.until.is_some() }
+        Self { until: names.until, is_sure: names.until.is_some() }
     }
 }
 
@@ -103,8 +101,6 @@ pub(crate) enum Doubt {
 pub(super) struct SealedNames {
     begins: Begins,
     until: Option<Timestamp>,
-    /// How many names the host has before.
-    count: u64,
     in_time: Option<NameSpans>,
     late: LateNames,
 }
@@ -200,10 +196,9 @@ impl<S: Segments> Engine<S> {
         if index.waiting.contains(&host) {
             return None;
         }
-        let followed = index.hosts.get(&host).copied().unwrap_or(Followed { until: None, count: 0, is_sure: false });
+        let followed = index.hosts.get(&host).copied().unwrap_or(Followed { until: None, is_sure: false });
         let begins = if followed.is_sure { Begins::Known } else { Begins::Anew };
-        let Followed { until, count, .. } = followed;
-        Some(SealedNames { begins, until, count, in_time: None, late: LateNames::default() })
+        Some(SealedNames { begins, until: followed.until, in_time: None, late: LateNames::default() })
     }
 
     /// What becomes of a host in the index when this is sealed. A damaged index holds no sealing up: it is made anew.
@@ -219,18 +214,15 @@ impl<S: Segments> Engine<S> {
     }
 
     fn put_names(&self, host: HostNumber, names: &SealedNames) -> Result<NameChange, StoreError> {
-        let mut until_before = None;
-        let there = if names.begins == Begins::Anew {
-            let all = self.segments.names(host)?.unwrap_or_default();
-            until_before = all.until;
-            all.rows.into_iter().filter_map(|row| Some((row.name, row.seen?))).collect()
+        // How many there are is read as well: of a commit whose answer was lost nothing is known here.
+        let known = if names.begins == Begins::Anew {
+            self.segments.names(host)?.unwrap_or_default()
         } else {
-            let touched: Vec<Arc<str>> = names.touched().into_iter().collect();
-            let seen = if touched.is_empty() { Vec::new() } else { self.segments.names_seen(host, &touched)? };
-            touched.into_iter().zip(seen).filter_map(|(name, seen)| Some((name, seen?))).collect()
+            self.segments.names_seen(host, &names.touched().into_iter().collect::<Vec<_>>())?
         };
-        let rows = names.changed(&there, until_before);
-        let count = names.count + rows.iter().filter(|row| !there.contains_key(&row.name)).count() as u64;
+        let there = known.rows.into_iter().filter_map(|row| Some((row.name, row.seen?))).collect();
+        let rows = names.changed(&there, known.until);
+        let count = known.count + rows.iter().filter(|row| !there.contains_key(&row.name)).count() as u64;
         if count > NAMES_MAX {
             tracing::warn!(host, "a host with too many names leaves the index of names: it is asked itself");
             return Ok(NameChange::Forget);

@@ -248,8 +248,8 @@ pub(crate) trait Segments: Send + Sync + 'static {
     fn named_hosts(&self) -> Result<Vec<(HostNumber, HostNames)>, StoreError>;
     /// Everything that the index of names has of a host; `None` if it does not have the host.
     fn names(&self, host: HostNumber) -> Result<Option<HostNames>, StoreError>;
-    /// What the index of names has of some names of a host, in their order.
-    fn names_seen(&self, host: HostNumber, names: &[Arc<str>]) -> Result<Vec<Option<NameSeen>>, StoreError>;
+    /// What the index of names has of a host, with no other names than these; nothing if it does not have the host.
+    fn names_seen(&self, host: HostNumber, names: &[Arc<str>]) -> Result<HostNames, StoreError>;
     /// The hosts that have a name, by their numbers; of one host if that is asked for.
     fn hosts_with_name(&self, name: &str, host: Option<HostNumber>) -> Result<Vec<NamedHost>, StoreError>;
     /// Sums.

@@ -67,10 +67,14 @@ pub(super) fn hosts(connection: &Connection) -> Result<Vec<(HostNumber, HostName
     })
 }
 
+fn without_names(connection: &Connection, host: HostNumber) -> Result<Option<HostNames>, StoreError> {
+    let found = collect(connection, "SELECT until, names FROM name_host WHERE host = ?1", [host], host_of)?;
+    Ok(found.into_iter().next())
+}
+
 /// Everything of a host.
 pub(super) fn of_host(connection: &Connection, host: HostNumber) -> Result<Option<HostNames>, StoreError> {
-    let found = collect(connection, "SELECT until, names FROM name_host WHERE host = ?1", [host], host_of)?;
-    let Some(found) = found.into_iter().next() else { return Ok(None) };
+    let Some(found) = without_names(connection, host)? else { return Ok(None) };
     let select = "SELECT first, last, since, name FROM name_seen WHERE host = ?1";
     let rows = collect(connection, select, [host], |row| {
         let name: Vec<u8> = row.get(3).map_err(failed)?;
@@ -85,8 +89,21 @@ fn host_of(row: &Row<'_>) -> Result<HostNames, StoreError> {
     Ok(HostNames { until: time(row, 0)?, count: unsigned(row, 1)?, rows: Vec::new() })
 }
 
-/// What there is of a name of a host.
-pub(super) fn seen(connection: &Connection, host: HostNumber, name: &str) -> Result<Option<NameSeen>, StoreError> {
+/// A host with some of its names; nothing if it is not there.
+pub(super) fn some_of_host(
+    connection: &Connection,
+    host: HostNumber,
+    names: &[Arc<str>],
+) -> Result<HostNames, StoreError> {
+    let mut found = without_names(connection, host)?.unwrap_or_default();
+    for name in names {
+        let seen = seen(connection, host, name)?;
+        found.rows.extend(seen.map(|seen| NameRow { name: Arc::clone(name), seen: Some(seen) }));
+    }
+    Ok(found)
+}
+
+fn seen(connection: &Connection, host: HostNumber, name: &str) -> Result<Option<NameSeen>, StoreError> {
     let select = "SELECT first, last, since FROM name_seen WHERE host = ?1 AND name = ?2";
     let mut select = connection.prepare_cached(select).map_err(failed)?;
     let found = select.query_row(params![host, name.as_bytes()], |row| Ok(seen_of(row))).optional();

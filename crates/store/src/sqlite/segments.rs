@@ -12,8 +12,7 @@ use super::failure::{failed, out_of_range};
 use super::lock::HistoryLock;
 use super::names;
 use crate::engine::{
-    BlockEntry, BlockFilter, HostMark, HostNames, JournalRow, Level, NameSeen, NamedHost, NewBlock, Sealing, Segments,
-    Totals,
+    BlockEntry, BlockFilter, HostMark, HostNames, JournalRow, Level, NamedHost, NewBlock, Sealing, Segments, Totals,
 };
 use crate::{FrameOrigin, HostNumber, StoreError, StreamPosition};
 
@@ -173,8 +172,8 @@ impl Segments for SqliteSegments {
         self.database.read(|transaction| names::of_host(transaction, host))
     }
 
-    fn names_seen(&self, host: HostNumber, names: &[Arc<str>]) -> Result<Vec<Option<NameSeen>>, StoreError> {
-        self.database.read(|transaction| names.iter().map(|name| names::seen(transaction, host, name)).collect())
+    fn names_seen(&self, host: HostNumber, names: &[Arc<str>]) -> Result<HostNames, StoreError> {
+        self.database.read(|transaction| names::some_of_host(transaction, host, names))
     }
 
     fn hosts_with_name(&self, name: &str, host: Option<HostNumber>) -> Result<Vec<NamedHost>, StoreError> {
