@@ -1,5 +1,5 @@
-//! Columns of numbers. Each is written in the way that makes it smallest: as one number if all are equal, through Pcodec,
-//! through the range coder, or as varints among the section's loose bytes, which zstd takes together.
+//! Columns of numbers. Each is written in the way that makes it smallest: as one number if all are equal, by symbols, through
+//! the range coder, through Pcodec, or as varints among the section's loose bytes, which zstd takes together.
 
 use pco::data_types::Number;
 use pco::wrapped::{FileCompressor, FileDecompressor};

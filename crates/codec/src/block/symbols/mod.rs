@@ -29,7 +29,7 @@ const TOP_BITS: u32 = 4;
 /// Contexts of the number before last.
 const EARLIER: usize = 2;
 
-/// A number's length in bits, if that is not its symbol, and the symbol.
+/// The first symbol of a number: its value, or its length in bits, or that its length follows.
 #[inline(always)]
 const fn symbol(number: u64) -> usize {
     if number < DIRECT {
