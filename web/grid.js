@@ -4,7 +4,9 @@
 // re-ordering; the focused row's element is kept even when it is scrolled out of sight.
 import { whenIdle } from './page.js';
 
-const OVERSCAN_ROWS = 6;
+/** Rows that are ready on the side that people scroll to, and on the other. */
+const ROWS_AHEAD = 10;
+const ROWS_BEHIND = 2;
 /** New cells cost the browser most the first time they are laid out and drawn, so that a full grid at once would be a long task. */
 const NEW_CELLS_A_FRAME = 120;
 export const HEADER_PX = 30;
@@ -12,45 +14,11 @@ export const HEADER_PX = 30;
 export const WIDTH_LEAST_PX = 36;
 const MOVES = new Set(['ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowLeft', 'PageDown', 'PageUp', 'Home', 'End', 'Enter']);
 
-/** @typedef {{ cell: HTMLElement, last: string, text: Text, [extra: string]: any }} CellState */
-/**
- * @typedef {object} Column
- * @property {string} id
- * @property {string} label
- * @property {string} [title]
- * @property {number} width least width in px
- * @property {number} [grow] its share of what is left
- * @property {boolean} [end] numbers stand at the end
- * @property {boolean} [unsortable]
- * @property {string} [className]
- * @property {(index: number) => string} text what the cell says
- * @property {(state: CellState) => void} [build] adds more than a text to a new cell
- * @property {(state: CellState, index: number) => void} [paint] after the text is set
- */
-/**
- * @typedef {object} Source
- * @property {() => number} count
- * @property {(index: number) => string} key
- * @property {(key: string) => number} indexOf -1 when it is not shown
- * @property {(index: number) => string} rowClass
- * @property {(index: number) => number} [depth]
- * @property {(index: number) => string} [fold] "open", "folded" or ""
- * @property {(index: number) => [number, number]} [place] position among siblings and their number
- */
-/**
- * @typedef {object} GridOptions
- * @property {HTMLElement} host
- * @property {string} label
- * @property {Source} source
- * @property {(column: string) => void} [onSort]
- * @property {(widths: Record<string, number>) => void} [onWidths] people dragged a column's edge; without it columns keep their widths
- * @property {(columns: string[]) => void} [onOrder] people dragged a column to another place
- * @property {(key: string, how: 'pointer' | 'keys') => void} [onSelect]
- * @property {(key: string) => void} [onOpen]
- * @property {(index: number, open: boolean) => void} [onFold]
- * @property {(event: KeyboardEvent) => boolean} [onKey] true when it was handled
- */
-/** @typedef {{ element: HTMLElement, key: string, index: number, cells: CellState[], className: string, top: number, said: { index: number, position: number, size: number, depth: number, fold: string, chosen: boolean } }} Row */
+/** @typedef {import('./grid-types.js').CellState} CellState */
+/** @typedef {import('./grid-types.js').Column} Column */
+/** @typedef {import('./grid-types.js').Source} Source */
+/** @typedef {import('./grid-types.js').GridOptions} GridOptions */
+/** @typedef {import('./grid-types.js').Row} Row */
 
 let grids = 0;
 
@@ -78,6 +46,8 @@ export class Grid {
     this.tabCell = -2;
     this.width = this.height = this.frame = this.top = 0;
     this.rowCount = -1;
+    /** People scrolled up last. */
+    this.upward = false;
     /** Cells that may still be made in this frame. */
     this.room = NEW_CELLS_A_FRAME;
     /** Loaded when the grid first has the keyboard. @type {typeof import('./grid-keys.js').move | undefined} */
@@ -119,8 +89,10 @@ export class Grid {
   listen() {
     // Asking for scrollTop makes the browser lay out; the event comes when that is done anyway.
     this.scroller.addEventListener('scroll', () => {
-      this.top = this.scroller.scrollTop;
-      this.render();
+      const top = this.scroller.scrollTop;
+      this.upward = top < this.top;
+      this.top = top;
+      this.render(true);
     }, { passive: true });
     this.scroller.addEventListener('click', (event) => this.click(event));
     this.scroller.addEventListener('dblclick', (event) => this.doubleClick(event));
@@ -224,7 +196,9 @@ export class Grid {
     let left = 0;
     const rules = this.columns.map((column, index) => {
       const width = (this.widths[column.id] ?? column.width) + (spare * grow(column)) / shares;
-      const rule = `.${this.name} .c${index}{left:${left.toFixed(1)}px;width:${width.toFixed(1)}px}`;
+      // A number has room in its column, unless people made that narrower.
+      const clip = column.end && width < column.width ? `.${this.name} .row .c${index}{overflow:clip}` : '';
+      const rule = `.${this.name} .c${index}{left:${left.toFixed(1)}px;width:${width.toFixed(1)}px}${clip}`;
       left += width;
       return rule;
     });
@@ -241,7 +215,8 @@ export class Grid {
     });
   }
 
-  render() {
+  /** Once scrolled, a row that stays is what it was. @param {boolean} [scrolled] */
+  render(scrolled = false) {
     const { scroller, source, rowHeight } = this;
     const count = source.count();
     this.fitCanvas(count);
@@ -250,19 +225,25 @@ export class Grid {
       scroller.setAttribute('aria-rowcount', String(count + 1));
     }
     this.moveActive(count);
-    const top = Math.max(0, Math.min(this.top, count * rowHeight + HEADER_PX - this.height));
-    const first = Math.max(0, Math.floor(top / rowHeight) - OVERSCAN_ROWS);
-    const last = Math.min(count, Math.ceil((top + this.height - HEADER_PX) / rowHeight) + OVERSCAN_ROWS);
+    const room = this.height - HEADER_PX;
+    const top = Math.max(0, Math.min(this.top, count * rowHeight - room));
+    const begin = Math.floor(top / rowHeight);
+    // Always as many, so that a row that leaves on one side is there for the other.
+    const first = Math.max(0, begin - (this.upward ? ROWS_AHEAD : ROWS_BEHIND));
+    const last = Math.min(count, begin + Math.ceil(room / rowHeight) + 1 + (this.upward ? ROWS_BEHIND : ROWS_AHEAD));
     const wanted = new Map();
     for (let index = first; index < last; index++) wanted.set(source.key(index), index);
     const activeIndex = this.active.key ? source.indexOf(this.active.key) : -1;
     if (activeIndex >= 0) wanted.set(this.active.key, activeIndex);
     this.release(wanted);
     for (const [key, index] of wanted) {
-      const row = this.rows.get(key) ?? this.claim(key);
+      const kept = this.rows.get(key);
+      if (kept && scrolled && kept.index === index) continue;
+      const row = kept ?? this.claim(key);
       if (row) this.fill(row, index);
       else this.update();
     }
+    for (const row of this.pool) if (!row.element.hidden) row.element.hidden = true;
     this.showTabStop();
     if (this.awaited && count && document.activeElement === document.body) this.focus();
   }
@@ -273,12 +254,13 @@ export class Grid {
     if (this.canvas.style.height !== total) this.canvas.style.height = total;
   }
 
-  /** Rows that are out of sight go to the pool. @param {Map<string, number>} wanted */
+  /** Rows that are out of sight go to the pool. They are hidden only if nothing claims them: what is hidden has to be laid out anew. @param {Map<string, number>} wanted */
   release(wanted) {
+    const focused = document.activeElement;
     for (const [key, row] of this.rows) {
       if (wanted.has(key)) continue;
       this.rows.delete(key);
-      row.element.hidden = true;
+      if (row.element.contains(focused)) row.element.hidden = true;
       if (this.tabStop === row) this.clearTabStop();
       this.pool.push(row);
     }
@@ -289,7 +271,7 @@ export class Grid {
     if (!this.pool.length && this.room <= 0 && key !== this.active.key) return null;
     const row = this.pool.pop() ?? this.makeRow();
     row.key = key;
-    row.element.hidden = false;
+    if (row.element.hidden) row.element.hidden = false;
     this.rows.set(key, row);
     return row;
   }
