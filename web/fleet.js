@@ -19,6 +19,8 @@ class Fleet {
     this.rows = [];
     this.tick = signal(0);
     this.loaded = false;
+    /** What came is still to be put in order. */
+    this.isWaiting = false;
     this.sort = 'hostname';
     this.descending = false;
     this.words = '';
@@ -31,10 +33,16 @@ class Fleet {
     if (message.type !== 'hosts' && message.type !== 'hosts_changed') return;
     for (const host of message.hosts) this.hosts.set(host.hostname, host);
     this.loaded = true;
-    this.update();
+    // To read a thousand hosts and to order them are a task each, so that keys and the pointer get a turn between.
+    if (!this.isWaiting) setTimeout(() => {
+      this.isWaiting = false;
+      this.update();
+    });
+    this.isWaiting = true;
   }
 
   update() {
+    if (!this.loaded) return;
     const words = this.words.toLowerCase().split(/\s+/).filter(Boolean);
     const rows = [...this.hosts.values()].filter((host) => words.every((word) => `${host.hostname} ${host['os'] ?? ''} ${host.status} ${host['agent_version'] ?? ''}`.toLowerCase().includes(word)));
     const sign = this.descending ? -1 : 1;
@@ -220,7 +228,7 @@ function HostGrid({ fleet, grid }) {
     };
   }, [fleet]);
   useEffect(() => grid.current?.setColumns(fleetColumns(fleet)), [narrow.value]);
-  useEffect(() => grid.current?.measure(), [density.value]);
+  useEffect(() => grid.current?.measureAgain(), [density.value]);
   useEffect(() => {
     fleet.sort = sort.replace(/^-/, '');
     fleet.descending = sort.startsWith('-');

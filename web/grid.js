@@ -8,7 +8,7 @@ import { whenIdle } from './page.js';
 const ROWS_AHEAD = 10;
 const ROWS_BEHIND = 2;
 /** New cells cost the browser most the first time they are laid out and drawn, so that a full grid at once would be a long task. */
-const NEW_CELLS_A_FRAME = 120;
+const NEW_CELLS_A_FRAME = 60;
 export const HEADER_PX = 30;
 /** A column is never narrower than this, whatever people drag. */
 export const WIDTH_LEAST_PX = 36;
@@ -57,6 +57,7 @@ export class Grid {
     /** The keyboard comes in with the first rows, unless people put it elsewhere meanwhile. */
     this.awaited = false;
     this.sheet = new CSSStyleSheet();
+    this.rules = '';
     this.scroller = document.createElement('div');
     this.head = document.createElement('div');
     this.canvas = document.createElement('div');
@@ -181,6 +182,11 @@ export class Grid {
     this.render();
   }
 
+  /** Rows have another height. Before the first measure there is none to look at, and asking would make the browser lay out. */
+  measureAgain() {
+    if (this.height) this.measure();
+  }
+
   /** @param {Record<string, number>} widths */
   setWidths(widths) {
     this.widths = widths;
@@ -203,7 +209,10 @@ export class Grid {
       return rule;
     });
     rules.push(`.${this.name} .grid-canvas,.${this.name} .grid-head{width:${Math.max(this.width, left).toFixed(1)}px}`);
-    this.sheet.replaceSync(rules.join('\n'));
+    const text = rules.join('\n');
+    // New rules make the browser look at every cell again, even if they say the same.
+    if (text !== this.rules) this.sheet.replaceSync(text);
+    this.rules = text;
   }
 
   /** Renders what is in sight, once a frame at most. */

@@ -234,7 +234,7 @@ function ProcessGrid({ model, grid }) {
       }
     });
   }, [arrangement, narrow.value, model]);
-  useEffect(() => grid.current?.measure(), [density.value]);
+  useEffect(() => grid.current?.measureAgain(), [density.value]);
   useEffect(() => model.tick.subscribe(() => follow(model, grid.current)), [model]);
   return html`<div class="grid-place" ref=${host}></div>`;
 }
