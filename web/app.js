@@ -82,4 +82,5 @@ startRouter();
 document.addEventListener('keydown', globalKeys);
 const root = document.getElementById('app');
 if (root) render(html`<${App} />`, root);
-void checkSession();
+// A task of its own: the first is long enough.
+setTimeout(checkSession);

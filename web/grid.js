@@ -9,6 +9,8 @@ const ROWS_AHEAD = 10;
 const ROWS_BEHIND = 2;
 /** New cells cost the browser most the first time they are laid out and drawn, so that a full grid at once would be a long task. */
 const NEW_CELLS_A_FRAME = 60;
+/** The frame of the first rows has more to do than rows. */
+const FIRST_CELLS = 30;
 export const HEADER_PX = 30;
 /** A column is never narrower than this, whatever people drag. */
 export const WIDTH_LEAST_PX = 36;
@@ -49,7 +51,7 @@ export class Grid {
     /** People scrolled up last. */
     this.upward = false;
     /** Cells that may still be made in this frame. */
-    this.room = NEW_CELLS_A_FRAME;
+    this.room = FIRST_CELLS;
     /** Loaded when the grid first has the keyboard. @type {typeof import('./grid-keys.js').move | undefined} */
     this.move = undefined;
     /** The pointer is over the rows, so they should not run away. */
@@ -219,7 +221,7 @@ export class Grid {
   update() {
     if (!this.frame) this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      this.room = NEW_CELLS_A_FRAME;
+      this.room = this.rows.size ? NEW_CELLS_A_FRAME : FIRST_CELLS;
       this.render();
     });
   }

@@ -1,4 +1,5 @@
-// What the page's bench measures with: quantiles, long tasks, script time, heap.
+// What the page's bench measures with: quantiles, long tasks, script time, heap, and plain pages to compare with.
+import { createServer } from 'node:http';
 
 /** @param {number[]} values @param {number} share */
 export function quantile(values, share) {
@@ -100,6 +101,24 @@ export const scrollFrames = (page) => page.evaluate(() => new Promise((resolve) 
   };
   requestAnimationFrame(step);
 }));
+
+const PLAIN_ROWS = 600;
+const PLAIN_CELLS = 8;
+
+/** Pages that do next to nothing, served alike: what this browser on this machine takes for itself. @returns {Promise<{ empty: string, list: string, close: () => void }>} */
+export async function servePlain() {
+  const row = (/** @type {number} */ at) => `<div class="row">${Array.from({ length: PLAIN_CELLS }, (_, cell) => `<span>${cell ? at * cell : `process-${at}`}</span>`).join('')}</div>`;
+  const list = `<style>body { margin: 0; font: 13px sans-serif } [role=grid] { height: 650px; overflow: auto; contain: strict } .row { height: 24px; display: flex; contain: strict } span { width: 120px; flex: none }</style>
+    <div role="grid">${Array.from({ length: PLAIN_ROWS }, (_, at) => row(at)).join('')}</div>`;
+  const server = createServer((request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' });
+    response.end(`<!doctype html><title>Plain</title>${request.url === '/list' ? list : '<p>Text'}`);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(null)));
+  const bound = server.address();
+  const url = `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : 0}`;
+  return { empty: `${url}/`, list: `${url}/list`, close: () => { server.close(); server.closeAllConnections(); } };
+}
 
 /** What is reachable in the heap, in MB, after a collection. @param {import('playwright-core').Page} page @param {import('playwright-core').CDPSession} session */
 export async function heapMegabytes(page, session) {

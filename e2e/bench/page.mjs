@@ -8,7 +8,7 @@ import { startBrowser } from '../browser.mjs';
 import { startFake } from '../fake/server.mjs';
 import { TestServer, hostUrl } from '../harness.mjs';
 import { bigTree, snapshot } from '../samples.mjs';
-import { freshPage, heapMegabytes, longTasks, pause, quantile, scriptASecond, scrollFrames, threadTasks } from './measure.mjs';
+import { freshPage, heapMegabytes, longTasks, pause, quantile, scriptASecond, scrollFrames, servePlain, threadTasks } from './measure.mjs';
 
 /** @param {string} name @param {number} otherwise */
 const option = (name, otherwise) => {
@@ -22,6 +22,7 @@ const PROCESSES = option('processes', 5000);
 const PARTS = process.argv.includes('--only') ? (process.argv[process.argv.indexOf('--only') + 1] ?? '').split(',') : ['load', 'moments', 'updates', 'hosts', 'heap'];
 const DEPTH = 60;
 const LOADS = 9;
+const EMPTY_MS = 500;
 const MOMENTS = 40;
 const SNAPSHOTS = 24;
 /** How often the heap is looked at, at even distances. */
@@ -34,8 +35,8 @@ const ms = (/** @type {number} */ value) => `${value.toFixed(1)} ms`;
 const timed = (what, values, budget) => table.push([what, ms(quantile(values, 0.5)), ms(quantile(values, 0.95)), budget]);
 /** @param {string} what @param {string} value @param {string} budget */
 const one = (what, value, budget) => table.push([what, value, '', budget]);
-/** @param {string} what @param {number[]} tasks */
-const none = (what, tasks) => one(what, `${tasks.length}${tasks.length ? ` (longest ${ms(Math.max(...tasks))})` : ''}`, '0');
+/** @param {string} what @param {number[]} tasks @param {string} [budget] */
+const none = (what, tasks, budget = '0') => one(what, `${tasks.length}${tasks.length ? ` (longest ${ms(Math.max(...tasks))})` : ''}`, budget);
 
 /** A server with one host of many processes, looked at every five seconds. */
 async function realServer() {
@@ -58,7 +59,7 @@ async function firstLoad(browser, server) {
     await session.send('Network.enable');
     await session.send('Network.emulateNetworkConditions', { offline: false, latency: 40, downloadThroughput: 20e6 / 8, uploadThroughput: 20e6 / 8 });
     await page.goto(hostUrl(server, 'big'), { waitUntil: 'commit' });
-    times.push(await wholeTree(page));
+    times.push(await wholeGrid(page, 'treegrid'));
     modules = await page.evaluate(() => performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('.js') && entry.startTime < (performance.getEntriesByName('first-tree')[0]?.startTime ?? 0)).length);
     await page.locator('.plot canvas').first().waitFor();
     bytes = await page.evaluate(() => performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/page/')).reduce((sum, entry) => sum + /** @type {PerformanceResourceTiming} */ (entry).encodedBodySize, 0));
@@ -69,15 +70,18 @@ async function firstLoad(browser, server) {
   timed(`tree of ${PROCESSES} processes at 40 ms and 20 Mbit/s, from the address to the tree, ${LOADS} loads with an empty cache`, times, '≤ 1,000 ms');
 }
 
-/** When the tree was there, each row that has room for it. @param {import('playwright-core').Page} page @returns {Promise<number>} */
-const wholeTree = (page) => page.evaluate(() => new Promise((resolve) => {
+/**
+ * When the grid was there, each row that has room for it. The page looks by itself: a wait from outside would first put much script into it.
+ * @param {import('playwright-core').Page} page @param {'treegrid' | 'grid'} role @returns {Promise<number>}
+ */
+const wholeGrid = (page, role) => page.evaluate((wanted) => new Promise((resolve) => {
   const look = () => {
-    const grid = document.querySelector('[role=treegrid]');
+    const grid = document.querySelector(`[role=${wanted}]`);
     if (grid && document.querySelectorAll('.row:not([hidden])').length >= Math.floor((grid.clientHeight - 30) / 24)) resolve(performance.now());
     else requestAnimationFrame(look);
   };
   look();
-}));
+}), role);
 
 /** From the press on a chart to the frame after the tree of that moment. @param {import('playwright-core').Browser} browser @param {TestServer} server */
 async function backInTime(browser, server) {
@@ -126,6 +130,18 @@ async function updates(browser) {
   timed('a frame while scrolling ten rows a frame', await scrollFrames(page), 'p95 ≤ 20 ms');
   await context.close();
   fake.close();
+  await plainScroll(browser);
+}
+
+/** What the machine gives. @param {import('playwright-core').Browser} browser */
+async function plainScroll(browser) {
+  const plain = await servePlain();
+  const { context, page } = await freshPage(browser);
+  await page.goto(plain.list);
+  await pause(1000);
+  timed('for comparison: a plain list of 600 rows, scrolled alike', await scrollFrames(page), '');
+  await context.close();
+  plain.close();
 }
 
 /** @param {import('playwright-core').Browser} browser */
@@ -152,18 +168,26 @@ async function thousandHosts(browser) {
   const fake = await startFake({ processes: 50, hosts: 1000 });
   // What a browser does for itself right after its start is no part of the page.
   await pause(3000);
+  const plain = await servePlain();
   /** @type {number[]} */
   const tasks = [];
   /** @type {number[]} */
+  const plainTasks = [];
+  /** @type {number[]} */
   const longest = [];
+  /** @type {number[]} */
+  const plainLongest = [];
   for (let round = 0; round < LOADS; round++) {
-    const { context, page } = await freshPage(browser);
-    longest.push(Math.max(...await threadTasks(browser, page, () => openFleet(page, fake.url))));
-    tasks.push(...await longTasks(page));
-    await context.close();
+    tasks.push(...await tasksOfLoad(browser, (page) => openFleet(page, fake.url)));
+    plainTasks.push(...await tasksOfLoad(browser, (page) => openEmpty(page, plain.empty)));
+    longest.push(await longestOfLoad(browser, (page) => openFleet(page, fake.url)));
+    plainLongest.push(await longestOfLoad(browser, (page) => openEmpty(page, plain.empty)));
   }
   none(`1,000 hosts: tasks over 50 ms until the list is there, ${LOADS} loads`, tasks);
-  timed('the same: the longest task of a load (time of the page\'s thread)', longest, '< 50 ms');
+  none('the same for an empty page', plainTasks, '');
+  timed('1,000 hosts: the longest task of a load (time of the page\'s thread), in loads of their own that are traced', longest, '< 50 ms');
+  timed('the same for an empty page', plainLongest, '');
+  plain.close();
   const { context, page, session } = await freshPage(browser);
   await openFleet(page, fake.url);
   await longTasks(page);
@@ -174,13 +198,38 @@ async function thousandHosts(browser) {
   fake.close();
 }
 
+/** The tasks over 50 ms of a load that nothing but the page's own observer watches. @param {import('playwright-core').Browser} browser @param {(page: import('playwright-core').Page) => Promise<unknown>} open */
+async function tasksOfLoad(browser, open) {
+  const { context, page } = await freshPage(browser);
+  await open(page);
+  // The observer is told of a task only after it.
+  await pause(100);
+  const tasks = await longTasks(page);
+  await context.close();
+  return tasks;
+}
+
+/** @param {import('playwright-core').Browser} browser @param {(page: import('playwright-core').Page) => Promise<unknown>} open */
+async function longestOfLoad(browser, open) {
+  const { context, page } = await freshPage(browser);
+  const longest = Math.max(...await threadTasks(browser, page, () => open(page)));
+  await context.close();
+  return longest;
+}
+
 /** Until each row that has room is there. @param {import('playwright-core').Page} page @param {string} url */
 async function openFleet(page, url) {
   await page.goto(`${url}/`);
-  await page.waitForFunction(() => {
-    const grid = document.querySelector('[role=grid]');
-    return grid && document.querySelectorAll('.row:not([hidden])').length >= Math.floor((grid.clientHeight - 30) / 24);
-  });
+  await wholeGrid(page, 'grid');
+}
+
+/** About as long as the list of hosts takes. @param {import('playwright-core').Page} page @param {string} url */
+async function openEmpty(page, url) {
+  await page.goto(url);
+  await page.evaluate((untilMs) => new Promise((resolve) => {
+    const look = () => (performance.now() > untilMs ? resolve(null) : requestAnimationFrame(look));
+    look();
+  }), EMPTY_MS);
 }
 
 const browser = await startBrowser();
