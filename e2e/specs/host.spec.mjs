@@ -94,6 +94,42 @@ test('search keeps the ancestors of what it finds', async () => {
   await row('sh').waitFor();
 });
 
+test('age finds the young ones with <, the old ones with >, at the moment shown', async () => {
+  const [hour, day] = [3_600_000, 86_400_000];
+  const time = new Date(Math.floor(Date.now() / 1000) * 1000 - 60_000);
+  const begun = (/** @type {number} */ agoMs) => new Date(time.getTime() - agoMs).toISOString();
+  await server.upload(key, snapshot('ages', time, [
+    { pid: 1, name: 'ancient', cpu: 0, memory: 1000, parent_pid: null, start_time: begun(40 * day) },
+    { pid: 10, name: 'older', cpu: 0, memory: 1000, parent_pid: 1, start_time: begun(hour + 1000) },
+    { pid: 11, name: 'younger', cpu: 0, memory: 1000, parent_pid: 10, start_time: begun(hour - 1000) },
+    { pid: 12, name: 'newborn', cpu: 0, memory: 1000, parent_pid: 1, start_time: begun(5000) },
+    { pid: 13, name: 'unknown', cpu: 0, memory: 1000, parent_pid: 1 },
+  ]));
+  await page.goto(hostUrl(server, 'ages'));
+  await row('unknown').waitFor();
+  // Ancestors of what was found are dim.
+  const found = async () => (await page.locator('.row:not([hidden]):not(.dim) .label').allTextContents()).sort();
+  for (const [query, names] of /** @type {[string, string[]][]} */ ([
+    ['age<1h', ['newborn', 'younger']], ['age>1h', ['ancient', 'older']], ['age>=40d', ['ancient']], ['age<1.5m', ['newborn']],
+    ['age>59min age<61min', ['older', 'younger']], ['-age<1h', ['ancient', 'older', 'unknown']], ['age>30s name:*er', ['older', 'younger']],
+  ])) {
+    await row('ancient').focus();
+    await page.keyboard.press('/');
+    await page.keyboard.type(query);
+    await settles(found, names);
+    assert.equal(await page.locator('.search.wrong').count(), 0, query);
+    await page.locator('#search').fill('');
+    await row('unknown').waitFor();
+  }
+  // A child that is found keeps its ancestors in sight.
+  await page.locator('#search').fill('age<1h');
+  await settles(async () => (await shown()).sort(), ['ancient', 'newborn', 'older', 'younger']);
+  await page.locator('#search').fill('age<soon');
+  await page.locator('.search.wrong').waitFor();
+  await page.goto(hostUrl(server, 'box-1'));
+  await row('sh').waitFor();
+});
+
 test('a click on a header sorts, and again inverts', async () => {
   await page.getByRole('columnheader', { name: 'PID' }).getByRole('button').click();
   await page.locator('[role=columnheader][aria-sort=ascending]').waitFor();
