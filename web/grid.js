@@ -1,4 +1,4 @@
-// A grid of many rows: plain DOM, recycled rows of fixed height, absolutely placed cells. It renders what a source says
+// A grid of many rows: plain DOM, recycled rows of fixed height, placed by a transform. It renders what a source says
 // and knows the keys and roles of the ARIA treegrid pattern; it does not know processes or hosts.
 // A row element belongs to one key for as long as that key is in sight, so focus, selection and hover survive any
 // re-ordering; the focused row's element is kept even when it is scrolled out of sight.
