@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::Arc;
 
-use procession_codec::block::{Block, Dictionary, Effort, Head, RowSeries, SealError, Sealed, seal};
+use procession_codec::block::{Block, Dictionary, Effort, Head, Opening, RowSeries, SealError, Sealed, Wanted, seal};
 use procession_codec::{Frame, FrameKind, HostState};
 use procession_model::{Description, Identity, Metric, Process, Sample, Snapshot, Timestamp};
 use proptest::prelude::*;
@@ -53,10 +53,22 @@ fn same_samples(block: &Block, frame: u32, snapshot: &Snapshot) -> bool {
     })
 }
 
+fn open_for(sealed: &Sealed, dictionary: &Dictionary, wanted: Wanted<'_>) -> Block {
+    let opening = Opening::begin(&sealed.head, &sealed.body, dictionary, wanted).unwrap();
+    let metrics: Vec<_> = Metric::ALL.iter().rev().map(|metric| opening.metrics(*metric).unwrap()).collect();
+    opening.finish(metrics)
+}
+
+/// Opened for one frame a block has the metrics of it.
+fn check_frame(snapshot: &Snapshot, sequence: u32, sealed: &Sealed, dictionary: &Dictionary) {
+    let one = open_for(sealed, dictionary, Wanted::Frame(sequence));
+    assert_eq!(one.snapshot(one.index_of(sequence).unwrap()).as_ref(), Some(snapshot));
+}
+
 /// Opened for some processes a block has the metrics of these, and of no others.
 fn check_few(block: &Block, sealed: &Sealed, dictionary: &Dictionary) {
     let is_wanted = |identity: Identity| identity.pid.is_multiple_of(3);
-    let few = Block::open_for(&sealed.head, &sealed.body, dictionary, &Metric::ALL, &is_wanted).unwrap();
+    let few = open_for(sealed, dictionary, Wanted::Processes(&is_wanted));
     assert_eq!(few.rows(), block.rows());
     for (index, row) in block.rows().iter().enumerate() {
         let is_wanted = is_wanted(row.description.identity);
@@ -82,6 +94,7 @@ fn check(run: &Run, part: std::ops::Range<usize>, sealed: &Sealed, dictionary: &
         samples += snapshot.processes.len() as u64;
         assert_eq!(block.snapshot(frame).as_ref(), Some(snapshot));
         assert!(same_samples(&block, frame, snapshot));
+        check_frame(snapshot, run.frames[index].0, sealed, dictionary);
         assert_eq!(block.timeline().sequences[frame as usize], run.frames[index].0);
         assert_eq!(block.index_of(run.frames[index].0), Some(frame));
         let series = head.series().unwrap();

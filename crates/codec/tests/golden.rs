@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use procession_codec::block::{self, Block, Dictionary, Effort, Head, seal};
+use procession_codec::block::{self, Block, Dictionary, Effort, Head, Opening, Wanted, seal};
 use procession_codec::frame::{self, decode, encode, encode_version_1};
 use procession_codec::{Frame, HostState};
 use procession_model::{
@@ -230,7 +230,10 @@ fn long_blocks_of_version_3() {
     let mut dictionary = Dictionary::new(0);
     dictionary.push(&segment).unwrap();
     let block = Block::open(&head, &body, &dictionary).unwrap();
-    for (frame, snapshot) in (0..).zip(snapshots) {
+    for ((frame, snapshot), (sequence, _)) in (0..).zip(snapshots).zip(frames) {
+        let opening = Opening::begin(&head, &body, &dictionary, Wanted::Frame(sequence)).unwrap();
+        let metrics: Vec<_> = Metric::ALL.iter().map(|metric| opening.metrics(*metric).unwrap()).collect();
+        assert_eq!(opening.finish(metrics).snapshot(frame).as_ref(), Some(&snapshot));
         assert_eq!(block.snapshot(frame), Some(snapshot));
     }
 }

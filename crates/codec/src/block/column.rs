@@ -231,6 +231,30 @@ impl<'a> ColumnReader<'a> {
         }
     }
 
+    /// At least the first so many numbers of two columns with as many; `and` makes the second's contexts of the first's and its
+    /// numbers.
+    pub(super) fn get_two(
+        &mut self,
+        [first, count]: [usize; 2],
+        mut given: Vec<u8>,
+        and: impl Fn(u8, u64) -> u8,
+    ) -> Result<[Vec<u64>; 2], DecodeError> {
+        let mut ahead = Self { columns: self.columns.clone(), loose: self.loose.clone() };
+        if count > 0 && ahead.columns.u8()? == SYMBOLS {
+            let bytes = ahead.bytes()?;
+            if ahead.columns.u8()? == SYMBOLS {
+                let bytes = [bytes, ahead.bytes()?];
+                *self = ahead;
+                return symbols::decode_two(bytes, &given, and, [first, count]).ok_or(DecodeError::Invalid("a column"));
+            }
+        }
+        let numbers = self.get_first(first, count, &given)?;
+        for (given, number) in given.iter_mut().zip(&numbers) {
+            *given = and(*given, *number);
+        }
+        Ok([numbers, self.get_first(first, count, &given)?])
+    }
+
     /// The bytes of a column that says how many it has.
     fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.columns.count(LOOSE_BYTES_MAX, 1, "a column")?;

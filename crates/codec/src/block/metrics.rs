@@ -8,6 +8,7 @@ use procession_model::{Metric, ProcessState, Timestamp};
 use super::column::{ColumnBytes, ColumnReader, ColumnWriter};
 use super::dictionary::{Dictionary, NewStrings};
 use super::lives::{Change, Life, Lives};
+use super::moment::Moment;
 use super::row::{Phase, RowSeries, processes};
 use super::scale::{Scale, ZERO, cost};
 use super::ticks::Units;
@@ -203,11 +204,12 @@ pub(super) struct MetricTable {
 }
 
 impl MetricTable {
-    /// Reads what [`metric_section`] wrote.
+    /// Reads what [`metric_section`] wrote; of one frame only if that is given.
     pub(super) fn read(
         section: &[u8],
         metric: Metric,
         phases: &[Phase],
+        frame: Option<u32>,
         times: &[Timestamp],
         dictionary: &Dictionary,
     ) -> Result<Self, DecodeError> {
@@ -216,7 +218,7 @@ impl MetricTable {
         }
         let bytes = ColumnBytes::new(section)?;
         let mut columns = bytes.reader();
-        let mut table = Self::read_columns(&mut columns, phases, times)?;
+        let mut table = Self::read_columns(&mut columns, phases, frame, times)?;
         columns.end()?;
         if metric == Metric::State {
             for value in &mut table.values {
@@ -229,6 +231,7 @@ impl MetricTable {
     fn read_columns(
         columns: &mut ColumnReader<'_>,
         phases: &[Phase],
+        frame: Option<u32>,
         times: &[Timestamp],
     ) -> Result<Self, DecodeError> {
         let scale = Scale::get(columns)?;
@@ -239,16 +242,13 @@ impl MetricTable {
             counts.iter().copied().try_fold(0_u64, u64::checked_add).filter(|total| *total <= BLOCK_SAMPLES_MAX);
         let total = total.and_then(|total| usize::try_from(total).ok()).ok_or(DecodeError::OverLimit("changes"))?;
         let first = entries_wanted(phases, &counts);
-        let mut given = given_of_gaps(phases, scale, &counts);
-        let gaps = columns.get_first(first, total, &given)?;
-        for (given, gap) in given.iter_mut().zip(&gaps).filter(|(given, _)| **given & FIRST == 0) {
-            *given |= apart(*gap);
-        }
-        let numbers = columns.get_first(first, total, &given)?;
+        let given = given_of_gaps(phases, scale, &counts, first);
+        let given_of_number = |given: u8, gap: u64| if given & FIRST == 0 { given | apart(gap) } else { given };
+        let [gaps, numbers] = columns.get_two([first, total], given, given_of_number)?;
         let mut counts = counts.into_iter();
         let mut ticks = if scale.is_ticks { Some(Ticks::get(columns, times, [first, total])?) } else { None };
         let mut entries = gaps.into_iter().zip(numbers);
-        let mut table = Self::with_capacity(phases.len(), first + phases.len());
+        let mut table = Self::with_capacity(phases.len(), if frame.is_some() { 0 } else { first } + phases.len());
         for phases in processes(phases) {
             if phases[0].frames == 0 {
                 table.begin_row();
@@ -262,6 +262,11 @@ impl MetricTable {
                     entries.nth(last);
                     ticks.iter_mut().for_each(|ticks| ticks.skip(count));
                 }
+                continue;
+            }
+            if let Some(frame) = frame {
+                let mut entries = entries.by_ref().take(count);
+                Moment { scale, frame, phases }.read(&mut table, first_value, &mut entries, &mut ticks)?;
                 continue;
             }
             let mut walk = Walk::new(scale, phases);
@@ -292,11 +297,11 @@ impl MetricTable {
         }
     }
 
-    fn begin_row(&mut self) {
+    pub(super) fn begin_row(&mut self) {
         self.starts.push(u32::try_from(self.frames.len()).unwrap_or(u32::MAX));
     }
 
-    fn push(&mut self, frame: u32, value: u64) {
+    pub(super) fn push(&mut self, frame: u32, value: u64) {
         self.frames.push(frame);
         self.values.push(value);
     }
@@ -325,11 +330,14 @@ fn entries_wanted(phases: &[Phase], counts: &[u64]) -> usize {
     wanted
 }
 
-/// The given context of each gap, as [`put_lifetimes`] has it; the counts are checked.
-fn given_of_gaps(phases: &[Phase], scale: Scale, counts: &[u64]) -> Vec<u8> {
-    let mut given = Vec::new();
+/// The given context of each gap up to so many, as [`put_lifetimes`] has it; the counts are checked.
+fn given_of_gaps(phases: &[Phase], scale: Scale, counts: &[u64], first: usize) -> Vec<u8> {
+    let mut given = Vec::with_capacity(first);
     let seen = processes(phases).filter(|phases| phases[0].frames > 0);
     for (phases, count) in seen.zip(counts) {
+        if given.len() >= first {
+            break;
+        }
         let (first, after) = (phases.first().map_or(0, |phase| phase.first), phases.last().map_or(0, Phase::after));
         let frames = (after - first).saturating_sub(u32::from(!scale.is_pulses));
         let len = usize::try_from(*count).unwrap_or(0);
@@ -340,7 +348,7 @@ fn given_of_gaps(phases: &[Phase], scale: Scale, counts: &[u64]) -> Vec<u8> {
 }
 
 /// Numbers of ticks, made values again.
-struct Ticks {
+pub(super) struct Ticks {
     units: Units,
     rests: std::vec::IntoIter<u64>,
 }
@@ -355,12 +363,12 @@ impl Ticks {
     }
 
     /// Goes past so many entries, at least one.
-    fn skip(&mut self, count: usize) {
+    pub(super) fn skip(&mut self, count: usize) {
         self.rests.nth(count - 1);
     }
 
     /// The number of the value that so many ticks are in a frame.
-    fn number(&mut self, frame: u32, ticks: u64) -> Result<u64, DecodeError> {
+    pub(super) fn number(&mut self, frame: u32, ticks: u64) -> Result<u64, DecodeError> {
         let rest = self.rests.next().ok_or(DecodeError::Truncated)?;
         match ticks.checked_sub(1) {
             Some(ticks) => Ok(TICKED.scaled(self.units.join(frame, ticks, rest)?)),

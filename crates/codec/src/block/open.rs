@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use procession_model::{
-    Brief, Ended, FieldError, HostFacts, HostSample, Identity, Loss, Metric, Process, Sample, Snapshot, Timestamp,
+    Brief, Ended, FieldError, HostFacts, HostSample, Loss, Metric, Process, Sample, Snapshot, Timestamp,
 };
 
-use super::column::ColumnBytes;
 use super::dictionary::Dictionary;
-use super::fields::KnownStrings;
 use super::happenings::Happenings;
-use super::head::{HAPPENINGS, Head, METRICS, ROWS, Series, Summary, Timeline};
+use super::head::{Series, Summary, Timeline};
 use super::metrics::MetricTable;
-use super::row::{Phase, Row, RowSamples, RowSeries, read_rows};
+use super::opening::{Opening, Wanted};
+use super::row::{Row, RowSamples, RowSeries};
 use crate::DecodeError;
 
 /// A block, opened.
@@ -41,47 +40,25 @@ impl Block {
         dictionary: &Dictionary,
         wanted: &[Metric],
     ) -> Result<Self, DecodeError> {
-        Self::open_for(head, body, dictionary, wanted, &|_| true)
+        let opening = Opening::begin(head, body, dictionary, Wanted::All)?;
+        let metrics = wanted.iter().map(|metric| opening.metrics(*metric)).collect::<Result<Vec<_>, _>>()?;
+        Ok(opening.finish(metrics))
     }
 
-    /// Opens a block for those who ask for some metrics of a few processes only: all rows are there, but the others have no metric.
-    /// Columns are read no further than to the last process that is asked for.
-    pub fn open_for(
-        head: &[u8],
-        body: &[u8],
-        dictionary: &Dictionary,
-        wanted: &[Metric],
-        is_wanted: &dyn Fn(Identity) -> bool,
-    ) -> Result<Self, DecodeError> {
-        let head = Head::open(head)?;
-        let summary = *head.summary();
-        if body.len() != head.body_len() {
-            return Err(DecodeError::Invalid("the length of a block's body"));
-        }
-        if dictionary.epoch() != summary.epoch {
-            return Err(DecodeError::Invalid("the epoch of a dictionary"));
-        }
-        let timeline = head.timeline()?;
-        let series = head.series()?;
-        let mut strings = KnownStrings::new(dictionary, summary.strings_before);
-        let rows = read_rows(head.body_section(body, ROWS)?, &summary, &timeline, &mut strings)?;
-        let happenings = read_happenings(head.body_section(body, HAPPENINGS)?, &timeline, &mut strings)?;
-        let phase = |row: &Row| Phase {
-            first: row.first,
-            frames: row.frames,
-            goes_on: row.goes_on,
-            is_wanted: is_wanted(row.description.identity),
-        };
-        let phases: Vec<Phase> = rows.iter().map(phase).collect();
-        let mut metrics: [Option<MetricTable>; Metric::COUNT] = Default::default();
-        for metric in wanted {
-            let section = head.body_section(body, METRICS + metric.index())?;
-            let table = MetricTable::read(section, *metric, &phases, &timeline.times, dictionary)?;
-            metrics[metric.index()] = Some(table);
-        }
+    pub(super) fn without_metrics(
+        summary: Summary,
+        timeline: Timeline,
+        series: Series,
+        rows: Vec<Row>,
+        happenings: Happenings,
+    ) -> Self {
         let mut by_pid: Vec<u32> = (0..summary.rows).collect();
         by_pid.sort_by_key(|row| rows[*row as usize].description.identity);
-        Ok(Self { summary, timeline, series, rows, by_pid, happenings, metrics })
+        Self { summary, timeline, series, rows, by_pid, happenings, metrics: Default::default() }
+    }
+
+    pub(super) fn take_metric(&mut self, metric: Metric, table: MetricTable) {
+        self.metrics[metric.index()] = Some(table);
     }
 
     /// Whether these metrics were read.
@@ -195,16 +172,4 @@ impl Block {
             field_errors: self.field_errors(frame).to_vec(),
         })
     }
-}
-
-fn read_happenings(
-    section: &[u8],
-    timeline: &Timeline,
-    strings: &mut KnownStrings<'_>,
-) -> Result<Happenings, DecodeError> {
-    let bytes = ColumnBytes::new(section)?;
-    let mut columns = bytes.reader();
-    let happenings = Happenings::get(&mut columns, strings, &timeline.times)?;
-    columns.end()?;
-    Ok(happenings)
 }

@@ -9,10 +9,11 @@ use super::piece::Piece;
 use super::{Series, SeriesPoint};
 use crate::rollup::{Cell, Rollup, each_stretch, sum};
 
-/// What points are made of, by the numbers of their steps, or by their times where every snapshot is a point.
+/// What points are made of.
 pub(crate) struct Steps {
     step_ms: u64,
-    steps: BTreeMap<i64, Step>,
+    /// With the numbers of the steps, or with the times where every snapshot is a point; ascending.
+    steps: Vec<(i64, Step)>,
 }
 
 /// What is known of a step of one host.
@@ -38,38 +39,50 @@ pub(crate) enum MeanOver {
 impl Steps {
     /// One host's steps; `step_ms` 0 makes every snapshot a point.
     pub(crate) fn of(pieces: &[Piece], lives: &Lives, step_ms: u64) -> Self {
-        let mut steps = Self { step_ms, steps: BTreeMap::new() };
+        let extras = || lives.lives.iter().filter_map(|life| life.extra());
+        let mut steps = Self { step_ms, steps: Vec::new() };
         for (piece, members) in pieces.iter().zip(&lives.members) {
             steps.add_piece(piece, members);
         }
+        let told = lives.leaves.iter().map(|leaf| leaf.time).chain(extras().map(|(_, told)| told));
+        let empty = told.map(|time| (key(step_ms, time), Step { time, ..Step::default() }));
+        steps.steps.extend(empty);
+        // Nearly all are in order: pieces follow each other, but for what came late.
+        steps.steps.sort_by_key(|(key, _)| *key);
+        steps.steps.dedup_by(|(key, later), (before, step)| {
+            let is_same = key == before;
+            if is_same {
+                step.then(later);
+            }
+            is_same
+        });
         for leaf in &lives.leaves {
-            let step = steps.at(leaf.time);
-            step.cell.beside(&leaf.cell);
-            step.extra_tenths = step.extra_tenths.saturating_add(leaf.extra_tenths);
+            if let Some(step) = steps.at(leaf.time) {
+                step.cell.beside(&leaf.cell);
+                step.extra_tenths = step.extra_tenths.saturating_add(leaf.extra_tenths);
+            }
         }
-        for (extra, told) in lives.lives.iter().filter_map(|life| life.extra()) {
-            let step = steps.at(told);
-            step.extra_tenths = step.extra_tenths.saturating_add(extra);
+        for (extra, told) in extras() {
+            if let Some(step) = steps.at(told) {
+                step.extra_tenths = step.extra_tenths.saturating_add(extra);
+            }
         }
         steps
     }
 
-    fn at(&mut self, time: Timestamp) -> &mut Step {
-        let key = if self.step_ms == 0 { time.as_ms() } else { Rollup::number_of(self.step_ms, time) };
-        let step = self.steps.entry(key).or_default();
-        if step.snapshots == 0 || time > step.time {
-            step.time = time;
-        }
-        step
+    fn at(&mut self, time: Timestamp) -> Option<&mut Step> {
+        let key = key(self.step_ms, time);
+        let index = self.steps.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        self.steps.get_mut(index).map(|(_, step)| step)
     }
 
     fn add_piece(&mut self, piece: &Piece, members: &[Member]) {
-        for (moment, cell) in moments(piece).into_iter().zip(cells(piece, members)) {
-            let step = self.at(moment.time);
-            step.snapshots += moment.snapshots;
-            step.interval_ms = step.interval_ms.saturating_add(moment.interval_ms);
-            step.cell.then(&cell);
-        }
+        let step_ms = self.step_ms;
+        let steps = moments(piece).into_iter().zip(cells(piece, members)).map(|(moment, cell)| {
+            let MomentOf { time, snapshots, interval_ms } = moment;
+            (key(step_ms, time), Step { time, snapshots, interval_ms, cell, extra_tenths: 0 })
+        });
+        self.steps.extend(steps);
     }
 
     /// Adds points to those of other hosts. Over several hosts steps have a length.
@@ -94,12 +107,29 @@ impl Steps {
 
     /// The series of one process.
     pub(crate) fn of_process(&self, rollup_ms: u64) -> Series {
-        let points = self.steps.values().filter(|step| step.cell.samples > 0 || step.extra_tenths > 0);
-        Series { points: points.map(|step| step.point(MeanOver::Samples)).collect(), step_ms: self.step_ms, rollup_ms }
+        let is_there = |step: &&Step| step.cell.samples > 0 || step.extra_tenths > 0;
+        let mut points = Vec::with_capacity(self.steps.len());
+        points
+            .extend(self.steps.iter().map(|(_, step)| step).filter(is_there).map(|step| step.point(MeanOver::Samples)));
+        Series { points, step_ms: self.step_ms, rollup_ms }
     }
 }
 
+/// The number of the step that has a time, or the time itself.
+fn key(step_ms: u64, time: Timestamp) -> i64 {
+    if step_ms == 0 { time.as_ms() } else { Rollup::number_of(step_ms, time) }
+}
+
 impl Step {
+    /// Adds what the same did later in the step.
+    fn then(&mut self, later: &Self) {
+        self.time = self.time.max(later.time);
+        self.snapshots += later.snapshots;
+        self.interval_ms = self.interval_ms.saturating_add(later.interval_ms);
+        self.cell.then(&later.cell);
+        self.extra_tenths = self.extra_tenths.saturating_add(later.extra_tenths);
+    }
+
     fn point(&self, over: MeanOver) -> SeriesPoint {
         let cell = &self.cell;
         let (cpu_ms, memory_samples) = match over {

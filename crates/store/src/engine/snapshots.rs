@@ -171,7 +171,7 @@ impl<S: Segments> HostView<'_, S> {
             return Ok(Some(kept(state.snapshot())));
         }
         for part in self.blocks_around(sequence)? {
-            if let Some(block) = part.block()?
+            if let Some(block) = part.block_at(sequence)?
                 && let Some(snapshot) = block.index_of(sequence).and_then(|index| block.snapshot(index))
             {
                 return Ok(Some(kept(snapshot)));

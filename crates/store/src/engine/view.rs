@@ -227,6 +227,14 @@ impl<S: Segments> Part<'_, S> {
         self.block_with(&Metric::ALL, None)
     }
 
+    /// The same for those who ask for the snapshot of a sequence: others may have no metric.
+    pub(super) fn block_at(&self, sequence: u32) -> Result<Option<Arc<Block>>, StoreError> {
+        match &self.what {
+            What::Sealed(entry) => self.view.engine.block_at(entry, sequence),
+            What::Open | What::OpenLate => self.block(),
+        }
+    }
+
     /// The host at its frames, without any process; `None` once retention took it.
     pub(crate) fn host_series(&self) -> Result<Option<(Timeline, Series)>, StoreError> {
         let Some(frames) = self.open_frames() else {
