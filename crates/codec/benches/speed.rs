@@ -53,6 +53,22 @@ static HOUR: LazyLock<(Sealed, Dictionary)> = LazyLock::new(|| {
     dictionary.push(sealed.segment.as_ref().expect("new strings")).expect("a segment");
     (sealed, dictionary)
 });
+/// All segments of an epoch, of a host on which a compiler works.
+static EPOCH: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let plan =
+        made::Plan { seed: 7, processes: 300, snapshots: 1_280, interval_ms: 5_000, busy_per_mille: 60, compilers: 2 };
+    let frames = frames::of(&made::snapshots(&plan));
+    let (mut dictionary, mut state, mut segments) = (Dictionary::new(0), HostState::new(), Vec::new());
+    for frames in frames.chunks(20) {
+        let sealed = seal(&state, frames, &dictionary, Effort::Small).expect("a run");
+        if let Some(segment) = sealed.segment {
+            dictionary.push(&segment).expect("a segment");
+            segments.push(segment);
+        }
+        state = sealed.end;
+    }
+    segments
+});
 static BLOCK: LazyLock<Sealed> = LazyLock::new(|| sealed(&DICTIONARY, 120, Effort::Small));
 
 fn state_at(index: usize) -> HostState {
@@ -188,6 +204,17 @@ fn hour_open_for_a_process(bencher: Bencher<'_, '_>) {
     bencher
         .counter(ItemsCount::new(1_usize))
         .bench(|| opened_for(black_box(block), dictionary, Wanted::Processes(&is_wanted), &metrics).rows().len());
+}
+
+#[divan::bench]
+fn dictionary_of_a_whole_epoch(bencher: Bencher<'_, '_>) {
+    bencher.counter(ItemsCount::new(EPOCH.len())).bench(|| {
+        let mut dictionary = Dictionary::new(0);
+        for segment in black_box(&*EPOCH) {
+            dictionary.push(segment).expect("a segment");
+        }
+        dictionary
+    });
 }
 
 #[divan::bench(args = [false, true])]

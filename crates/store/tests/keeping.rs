@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use procession_model::{Description, Metric, Process, Sample, Snapshot, Timestamp};
 use procession_store::{
-    Append, Appended, Catalog, History, OpenOptions, Range, Retention, Retired, SealPolicy, SqliteCatalog, SqliteStore,
-    StoreError, backup,
+    Append, Appended, Catalog, History, Nearest, OpenOptions, Range, Retention, Retired, SealPolicy, SqliteCatalog,
+    SqliteStore, StoreError, backup,
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -95,6 +95,33 @@ async fn a_cap_of_bytes_removes_the_oldest_first() {
     let bytes =
         stats.block_bytes + stats.dictionary_bytes + stats.rollup_bytes + stats.name_bytes + stats.journal_bytes;
     assert!(bytes <= bytes_max, "{bytes} > {bytes_max}");
+}
+
+/// A question about an old block reads no more strings than that has; a sealing needs all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_about_an_old_block_does_not_mislead_the_next_sealing() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    append(&store, 0, 0..40).await;
+    seal(&store).await;
+    store.close().await.unwrap();
+    drop(store);
+    let store = open(directory.path());
+    for (asked, minutes) in [(3, 40..60), (25, 60..80)] {
+        assert!(is_there(&store, asked).await);
+        append(&store, 0, minutes).await;
+        seal(&store).await;
+    }
+    for minute in (0..80).rev().chain(0..80) {
+        assert!(is_there(&store, minute).await, "{minute}");
+    }
+    assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
+}
+
+async fn is_there(store: &SqliteStore, minute: i64) -> bool {
+    let expected = snapshot(minute);
+    let found = store.snapshot_at(0, expected.time, Nearest::AtOrBefore).await.unwrap();
+    found.is_some_and(|found| found.snapshot.processes == expected.processes)
 }
 
 /// Row 20, for the store alone.

@@ -51,7 +51,16 @@ pub(super) struct Caches {
     asked_once: Cache<i64, ()>,
     heads: Cache<i64, Bytes, Weights>,
     losses: Cache<i64, Arc<[Loss]>, Weights>,
-    dictionaries: Cache<(HostNumber, u32), Arc<Dictionary>, Weights>,
+    dictionaries: Cache<(HostNumber, u32), KeptDictionary, Weights>,
+}
+
+/// An epoch of a host's dictionary.
+#[derive(Clone)]
+struct KeptDictionary {
+    dictionary: Arc<Dictionary>,
+    /// Whether a sealing gave it: only then the next one may go on with it. What was read may lack segments, as those of a sealing
+    /// that became durable meanwhile.
+    is_of_sealing: bool,
 }
 
 #[derive(Clone)]
@@ -79,9 +88,9 @@ impl Weighter<i64, Arc<[Loss]>> for Weights {
     }
 }
 
-impl Weighter<(HostNumber, u32), Arc<Dictionary>> for Weights {
-    fn weight(&self, _key: &(HostNumber, u32), dictionary: &Arc<Dictionary>) -> u64 {
-        (dictionary.len() as u64 + 1) * STRING_BYTES * 2
+impl Weighter<(HostNumber, u32), KeptDictionary> for Weights {
+    fn weight(&self, _key: &(HostNumber, u32), kept: &KeptDictionary) -> u64 {
+        (kept.dictionary.len() as u64 + 1) * STRING_BYTES * 2
     }
 }
 
@@ -214,31 +223,40 @@ impl<S: Segments> Engine<S> {
         epoch: u32,
         segments: u32,
     ) -> Result<Arc<Dictionary>, StoreError> {
-        if let Some(found) = self.caches.dictionaries.get(&(host, epoch))
-            && found.segments() >= segments
-        {
-            return Ok(found);
+        let found = self.caches.dictionaries.get(&(host, epoch));
+        // Who needs more than the one before is likely to need still more.
+        let wanted = if found.is_some() { u32::MAX } else { segments };
+        if let Some(found) = found.filter(|found| found.dictionary.segments() >= segments) {
+            return Ok(found.dictionary);
         }
-        let dictionary = Arc::new(self.read_dictionary(host, epoch)?);
-        self.caches.dictionaries.insert((host, epoch), Arc::clone(&dictionary));
+        let dictionary = Arc::new(self.read_segments(host, epoch, wanted)?);
+        let kept = KeptDictionary { dictionary: Arc::clone(&dictionary), is_of_sealing: false };
+        self.caches.dictionaries.insert((host, epoch), kept);
         Ok(dictionary)
     }
 
     /// An epoch of a host's dictionary to go on with.
     pub(super) fn own_dictionary(&self, host: HostNumber, epoch: u32) -> Result<Dictionary, StoreError> {
-        let kept = self.caches.dictionaries.remove(&(host, epoch)).and_then(|(_, kept)| Arc::into_inner(kept));
-        kept.map_or_else(|| self.read_dictionary(host, epoch), Ok)
+        let kept = self.caches.dictionaries.remove(&(host, epoch)).map(|(_, kept)| kept);
+        let own = kept.filter(|kept| kept.is_of_sealing).and_then(|kept| Arc::into_inner(kept.dictionary));
+        own.map_or_else(|| self.read_dictionary(host, epoch), Ok)
     }
 
     /// Takes a dictionary back once all of it is durable.
     pub(super) fn give_dictionary(&self, host: HostNumber, dictionary: Dictionary) {
-        self.caches.dictionaries.insert((host, dictionary.epoch()), Arc::new(dictionary));
+        let key = (host, dictionary.epoch());
+        self.caches.dictionaries.insert(key, KeptDictionary { dictionary: Arc::new(dictionary), is_of_sealing: true });
     }
 
     /// All of an epoch that is durable.
     pub(super) fn read_dictionary(&self, host: HostNumber, epoch: u32) -> Result<Dictionary, StoreError> {
+        self.read_segments(host, epoch, u32::MAX)
+    }
+
+    /// The first segments of an epoch, so many at the most: a block needs none after its own.
+    fn read_segments(&self, host: HostNumber, epoch: u32, wanted: u32) -> Result<Dictionary, StoreError> {
         let mut dictionary = Dictionary::new(epoch);
-        for segment in self.segments.dictionary(host, epoch)? {
+        for segment in self.segments.dictionary(host, epoch)?.into_iter().take(wanted as usize) {
             let damaged = |error| StoreError::Damaged(format!("host {host}: dictionary {epoch}: {error}"));
             dictionary.push(&segment).map_err(damaged)?;
         }
