@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use procession_model::{Description, Metric, Process, Sample, Snapshot, Timestamp};
 use procession_store::{
@@ -13,12 +14,21 @@ use procession_store::{
 };
 
 const MINUTE_MS: i64 = 60_000;
+/// So long a store that was closed may still be in use.
+const IN_USE_MAX: Duration = Duration::from_secs(10);
 const FOR_EVER: Retention = Retention { keep_ms: [None; 3], bytes_max: None };
 
 fn open(directory: &Path) -> SqliteStore {
     let mut options = OpenOptions::new(directory);
     options.seal = SealPolicy { frames_max: 10, ..SealPolicy::default() };
-    SqliteStore::open(&options).unwrap()
+    let begun = Instant::now();
+    loop {
+        match SqliteStore::open(&options) {
+            // A sealing in the background may still have the store that was closed before.
+            Err(StoreError::InUse(_)) if begun.elapsed() < IN_USE_MAX => std::thread::sleep(Duration::from_millis(20)),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 fn snapshot(minute: i64) -> Arc<Snapshot> {

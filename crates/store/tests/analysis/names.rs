@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use procession_model::{Description, Process, Sample, Snapshot, Timestamp};
 use procession_store::analysis::{Analysis, HostWith};
@@ -16,20 +16,27 @@ use rusqlite::Connection;
 use crate::made::{self, Random, Recipe};
 
 const NAMES: [&str; 9] = ["postgres", "sh", "cc1", "ld", "nginx", "worker", "systemd", "once", "nobody"];
+/// So long a store that was closed may still be in use.
+const IN_USE_MAX: Duration = Duration::from_secs(10);
 const FOR_EVER: Retention = Retention { keep_ms: [None; 3], bytes_max: None };
 
 fn open(directory: &Path) -> SqliteStore {
     let mut options = OpenOptions::new(directory);
     options.seal = SealPolicy { frames_max: 9, ..SealPolicy::default() };
-    SqliteStore::open(&options).unwrap()
+    let begun = Instant::now();
+    loop {
+        match SqliteStore::open(&options) {
+            // A sealing in the background may still have the store that was closed before.
+            Err(StoreError::InUse(_)) if begun.elapsed() < IN_USE_MAX => std::thread::sleep(Duration::from_millis(20)),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
-/// A sealing in the background may still have the store for a moment.
 async fn open_again(store: SqliteStore, directory: &Path) -> SqliteStore {
     store.close().await.unwrap();
     store.seal(Timestamp::from_ms(0)).await.unwrap();
     drop(store);
-    tokio::time::sleep(Duration::from_millis(20)).await;
     open(directory)
 }
 
