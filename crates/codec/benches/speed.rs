@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use procession_codec::block::{Block, Dictionary, Effort, Head, Opening, Sealed, Wanted, seal};
+use procession_codec::block::{Block, Dictionary, Effort, Head, Sealed, Wanted, seal};
 use procession_codec::frame::{decode, encode};
 use procession_codec::{Frame, HostState};
 use procession_model::{Metric, Snapshot};
@@ -201,9 +201,11 @@ fn hour_open_for_a_process(bencher: Bencher<'_, '_>) {
     let wanted = identities[identities.len() / 2];
     let is_wanted = |identity| identity == wanted;
     let metrics = [Metric::Cpu, Metric::Memory, Metric::ReadBytes, Metric::WriteBytes];
-    bencher
-        .counter(ItemsCount::new(1_usize))
-        .bench(|| opened_for(black_box(block), dictionary, Wanted::Processes(&is_wanted), &metrics).rows().len());
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| {
+        let wanted = Wanted::Processes(&is_wanted);
+        Block::open_for(black_box(&block.head), &block.body, dictionary, &metrics, wanted)
+            .map(|block| block.rows().len())
+    });
 }
 
 #[divan::bench]
@@ -225,14 +227,22 @@ fn snapshot_of_a_cold_hour(bencher: Bencher<'_, '_>, only_its_frame: bool) {
         let mut dictionary = Dictionary::new(0);
         dictionary.push(black_box(segment)).expect("a segment");
         let wanted = if only_its_frame { Wanted::Frame(HOUR_FRAMES[360].0) } else { Wanted::All };
-        opened_for(block, &dictionary, wanted, &Metric::ALL).snapshot(360)
+        let block = Block::open_for(&block.head, &block.body, &dictionary, &Metric::ALL, wanted).expect("a block");
+        block.snapshot(360)
     });
 }
 
-fn opened_for(block: &Sealed, dictionary: &Dictionary, wanted: Wanted<'_>, metrics: &[Metric]) -> Block {
-    let opening = Opening::begin(&block.head, &block.body, dictionary, wanted).expect("a block");
-    let metrics: Vec<_> = metrics.iter().map(|metric| opening.metrics(*metric).expect("a metric")).collect();
-    opening.finish(metrics)
+#[divan::bench]
+fn snapshot_of_a_cold_block(bencher: Bencher<'_, '_>) {
+    let first = sealed(&Dictionary::new(0), 0, Effort::Small);
+    let segment = first.segment.expect("new strings");
+    let block = &*BLOCK;
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| {
+        let mut dictionary = Dictionary::new(0);
+        dictionary.push(black_box(&segment)).expect("a segment");
+        let block = Block::open(&block.head, &block.body, &dictionary).expect("a block");
+        block.snapshot(60)
+    });
 }
 
 #[divan::bench]

@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::Arc;
 
-use procession_codec::block::{Block, Dictionary, Effort, Head, Opening, RowSeries, SealError, Sealed, Wanted, seal};
+use procession_codec::block::{Block, Dictionary, Effort, Head, RowSeries, SealError, Sealed, Wanted, seal};
 use procession_codec::{Frame, FrameKind, HostState};
 use procession_model::{Description, Identity, Metric, Process, Sample, Snapshot, Timestamp};
 use proptest::prelude::*;
@@ -53,22 +53,18 @@ fn same_samples(block: &Block, frame: u32, snapshot: &Snapshot) -> bool {
     })
 }
 
-fn open_for(sealed: &Sealed, dictionary: &Dictionary, wanted: Wanted<'_>) -> Block {
-    let opening = Opening::begin(&sealed.head, &sealed.body, dictionary, wanted).unwrap();
-    let metrics: Vec<_> = Metric::ALL.iter().rev().map(|metric| opening.metrics(*metric).unwrap()).collect();
-    opening.finish(metrics)
-}
-
 /// Opened for one frame a block has the metrics of it.
 fn check_frame(snapshot: &Snapshot, sequence: u32, sealed: &Sealed, dictionary: &Dictionary) {
-    let one = open_for(sealed, dictionary, Wanted::Frame(sequence));
+    let wanted = Wanted::Frame(sequence);
+    let one = Block::open_for(&sealed.head, &sealed.body, dictionary, &Metric::ALL, wanted).unwrap();
     assert_eq!(one.snapshot(one.index_of(sequence).unwrap()).as_ref(), Some(snapshot));
 }
 
 /// Opened for some processes a block has the metrics of these, and of no others.
 fn check_few(block: &Block, sealed: &Sealed, dictionary: &Dictionary) {
     let is_wanted = |identity: Identity| identity.pid.is_multiple_of(3);
-    let few = open_for(sealed, dictionary, Wanted::Processes(&is_wanted));
+    let wanted = Wanted::Processes(&is_wanted);
+    let few = Block::open_for(&sealed.head, &sealed.body, dictionary, &Metric::ALL, wanted).unwrap();
     assert_eq!(few.rows(), block.rows());
     for (index, row) in block.rows().iter().enumerate() {
         let is_wanted = is_wanted(row.description.identity);

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use procession_codec::block::{self, Block, Dictionary, Effort, Head, Opening, Wanted, seal};
+use procession_codec::block::{self, Block, Dictionary, Effort, Head, Wanted, seal};
 use procession_codec::frame::{self, decode, encode, encode_version_1};
 use procession_codec::{Frame, HostState};
 use procession_model::{
@@ -231,9 +231,8 @@ fn long_blocks_of_version_3() {
     dictionary.push(&segment).unwrap();
     let block = Block::open(&head, &body, &dictionary).unwrap();
     for ((frame, snapshot), (sequence, _)) in (0..).zip(snapshots).zip(frames) {
-        let opening = Opening::begin(&head, &body, &dictionary, Wanted::Frame(sequence)).unwrap();
-        let metrics: Vec<_> = Metric::ALL.iter().map(|metric| opening.metrics(*metric).unwrap()).collect();
-        assert_eq!(opening.finish(metrics).snapshot(frame).as_ref(), Some(&snapshot));
+        let one = Block::open_for(&head, &body, &dictionary, &Metric::ALL, Wanted::Frame(sequence)).unwrap();
+        assert_eq!(one.snapshot(frame).as_ref(), Some(&snapshot));
         assert_eq!(block.snapshot(frame), Some(snapshot));
     }
 }

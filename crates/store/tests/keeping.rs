@@ -2,33 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod support;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use procession_model::{Description, Metric, Process, Sample, Snapshot, Timestamp};
 use procession_store::{
     Append, Appended, Catalog, History, Nearest, OpenOptions, Range, Retention, Retired, SealPolicy, SqliteCatalog,
     SqliteStore, StoreError, backup,
 };
+use support::open_when_free;
 
 const MINUTE_MS: i64 = 60_000;
-/// So long a store that was closed may still be in use.
-const IN_USE_MAX: Duration = Duration::from_secs(10);
 const FOR_EVER: Retention = Retention { keep_ms: [None; 3], bytes_max: None };
 
-fn open(directory: &Path) -> SqliteStore {
+async fn open(directory: &Path) -> SqliteStore {
     let mut options = OpenOptions::new(directory);
     options.seal = SealPolicy { frames_max: 10, ..SealPolicy::default() };
-    let begun = Instant::now();
-    loop {
-        match SqliteStore::open(&options) {
-            // A sealing in the background may still have the store that was closed before.
-            Err(StoreError::InUse(_)) if begun.elapsed() < IN_USE_MAX => std::thread::sleep(Duration::from_millis(20)),
-            opened => return opened.unwrap(),
-        }
-    }
+    open_when_free(&options).await
 }
 
 fn snapshot(minute: i64) -> Arc<Snapshot> {
@@ -61,7 +54,7 @@ async fn times(store: &SqliteStore) -> Vec<i64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_old_goes_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path());
+    let store = open(directory.path()).await;
     append(&store, 0, 0..100).await;
     seal(&store).await;
     append(&store, 0, 100..105).await;
@@ -88,7 +81,7 @@ async fn what_is_too_old_goes_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cap_of_bytes_removes_the_oldest_first() {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path());
+    let store = open(directory.path()).await;
     append(&store, 0, 0..60).await;
     append(&store, 1, 60..120).await;
     seal(&store).await;
@@ -111,12 +104,12 @@ async fn a_cap_of_bytes_removes_the_oldest_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_about_an_old_block_does_not_mislead_the_next_sealing() {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path());
+    let store = open(directory.path()).await;
     append(&store, 0, 0..40).await;
     seal(&store).await;
     store.close().await.unwrap();
     drop(store);
-    let store = open(directory.path());
+    let store = open(directory.path()).await;
     for (asked, minutes) in [(3, 40..60), (25, 60..80)] {
         assert!(is_there(&store, asked).await);
         append(&store, 0, minutes).await;
@@ -138,7 +131,7 @@ async fn is_there(store: &SqliteStore, minute: i64) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_in_mid_ingest_opens_and_has_a_whole_prefix() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Arc::new(open(directory.path()));
+    let store = Arc::new(open(directory.path()).await);
     store.host_named("alpha", Timestamp::from_ms(0)).await.unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let ingest = tokio::spawn({
@@ -159,7 +152,7 @@ async fn a_backup_in_mid_ingest_opens_and_has_a_whole_prefix() {
         let options = OpenOptions::new(directory.path());
         let path = target.path().to_owned();
         tokio::task::spawn_blocking(move || backup(&options, &path)).await.unwrap().unwrap();
-        let copy = open(target.path());
+        let copy = open(target.path()).await;
         let kept = times(&copy).await;
         assert!(kept.len() >= acknowledged as usize, "what was there before the backup is in it");
         assert_eq!(kept, (0..i64::try_from(kept.len()).unwrap()).collect::<Vec<_>>());
@@ -178,7 +171,7 @@ async fn a_second_store_is_refused_and_looking_is_not() {
     let directory = tempfile::tempdir().unwrap();
     let options = OpenOptions::new(directory.path());
     assert!(SqliteStore::open_to_read(&options).is_err(), "there is nothing to look at");
-    let store = open(directory.path());
+    let store = open(directory.path()).await;
     append(&store, 0, 0..15).await;
     let error = SqliteStore::open(&options).map(drop).unwrap_err();
     assert!(matches!(error, StoreError::InUse(_)), "{error}");

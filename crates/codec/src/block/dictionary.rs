@@ -39,8 +39,6 @@ const SEGMENT_STRINGS_MAX: usize = 1 << 22;
 const PREFIX_BYTES_MAX: usize = 1 << 18;
 /// The same for segments of older versions.
 const OLDER_PREFIX_BYTES_MAX: usize = 1 << 20;
-/// How much of the text is kept for that before it is cut to what can be needed.
-const TAIL_BYTES_MAX: usize = 4 * OLDER_PREFIX_BYTES_MAX;
 
 /// What ordinary hosts run: a prefix for strings that an epoch does not have yet. Part of the format, so never changed: a
 /// new one is a new version.
@@ -61,7 +59,7 @@ pub struct Dictionary {
     segments: u32,
     text: String,
     strings: Vec<Known>,
-    /// The end of the common text and that of the segments so far, without runs of digits, at least as long as the longest prefix.
+    /// The end of the common text and that of the segments so far, without runs of digits, as long as the longest prefix.
     tail: Vec<u8>,
     runs: Runs,
     has_failed: bool,
@@ -128,7 +126,7 @@ impl Dictionary {
         let len = reader.count(SEGMENT_TEXT_BYTES_MAX, 0, "text")?;
         let plain = match version {
             VERSION => lzma::decompress_after(self.prefix(), reader.rest(), len)?,
-            _ => decompress_after(self.prefix_of(OLDER_PREFIX_BYTES_MAX), reader.rest(), len)?,
+            _ => decompress_after(&self.tail, reader.rest(), len)?,
         };
         let mut reader = Reader::new(&plain);
         let lens =
@@ -150,21 +148,15 @@ impl Dictionary {
         }
         self.segments += 1;
         self.tail.extend_from_slice(&extracted.text);
-        // Seldom: what stays has to move.
-        if self.tail.len() > TAIL_BYTES_MAX {
-            self.tail.drain(..self.tail.len() - OLDER_PREFIX_BYTES_MAX);
-        }
+        let surplus = self.tail.len().saturating_sub(OLDER_PREFIX_BYTES_MAX);
+        self.tail.drain(..surplus);
         self.numbers = OnceLock::new();
         Ok(())
     }
 
     /// What stands before the next segment.
     fn prefix(&self) -> &[u8] {
-        self.prefix_of(PREFIX_BYTES_MAX)
-    }
-
-    fn prefix_of(&self, bytes_max: usize) -> &[u8] {
-        &self.tail[self.tail.len().saturating_sub(bytes_max)..]
+        &self.tail[self.tail.len().saturating_sub(PREFIX_BYTES_MAX)..]
     }
 
     fn take_strings(&mut self, text: &[u8], lens: &[usize]) -> Result<(), DecodeError> {

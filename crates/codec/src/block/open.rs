@@ -38,10 +38,21 @@ impl Block {
         head: &[u8],
         body: &[u8],
         dictionary: &Dictionary,
-        wanted: &[Metric],
+        metrics: &[Metric],
     ) -> Result<Self, DecodeError> {
-        let opening = Opening::begin(head, body, dictionary, Wanted::All)?;
-        let metrics = wanted.iter().map(|metric| opening.metrics(*metric)).collect::<Result<Vec<_>, _>>()?;
+        Self::open_for(head, body, dictionary, metrics, Wanted::All)
+    }
+
+    /// Opens a block for those who ask for some metrics of a part of it only.
+    pub fn open_for(
+        head: &[u8],
+        body: &[u8],
+        dictionary: &Dictionary,
+        metrics: &[Metric],
+        wanted: Wanted<'_>,
+    ) -> Result<Self, DecodeError> {
+        let opening = Opening::begin(head, body, dictionary, wanted)?;
+        let metrics = metrics.iter().map(|metric| opening.metrics(*metric)).collect::<Result<Vec<_>, _>>()?;
         Ok(opening.finish(metrics))
     }
 

@@ -14,4 +14,6 @@ mod oracle;
 mod over_time;
 mod ranking;
 mod recent;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use procession_model::{Description, Process, Sample, Snapshot, Timestamp};
 use procession_store::analysis::{Analysis, HostWith};
@@ -14,30 +13,22 @@ use procession_store::{
 use rusqlite::Connection;
 
 use crate::made::{self, Random, Recipe};
+use crate::support::open_when_free;
 
 const NAMES: [&str; 9] = ["postgres", "sh", "cc1", "ld", "nginx", "worker", "systemd", "once", "nobody"];
-/// So long a store that was closed may still be in use.
-const IN_USE_MAX: Duration = Duration::from_secs(10);
 const FOR_EVER: Retention = Retention { keep_ms: [None; 3], bytes_max: None };
 
-fn open(directory: &Path) -> SqliteStore {
+async fn open(directory: &Path) -> SqliteStore {
     let mut options = OpenOptions::new(directory);
     options.seal = SealPolicy { frames_max: 9, ..SealPolicy::default() };
-    let begun = Instant::now();
-    loop {
-        match SqliteStore::open(&options) {
-            // A sealing in the background may still have the store that was closed before.
-            Err(StoreError::InUse(_)) if begun.elapsed() < IN_USE_MAX => std::thread::sleep(Duration::from_millis(20)),
-            opened => return opened.unwrap(),
-        }
-    }
+    open_when_free(&options).await
 }
 
 async fn open_again(store: SqliteStore, directory: &Path) -> SqliteStore {
     store.close().await.unwrap();
     store.seal(Timestamp::from_ms(0)).await.unwrap();
     drop(store);
-    open(directory)
+    open(directory).await
 }
 
 async fn append(store: &SqliteStore, host: HostNumber, snapshots: &[Arc<Snapshot>]) {
@@ -111,7 +102,7 @@ async fn answers_are_those_of_what_is_kept() {
     for seed in 0..4 {
         let mut random = Random::new(seed);
         let directory = tempfile::tempdir().unwrap();
-        let mut store = open(directory.path());
+        let mut store = open(directory.path()).await;
         let mut hosts = Vec::new();
         for number in 0..3 {
             let host = store.host_named(&format!("host {number}"), Timestamp::from_ms(0)).await.unwrap().number;
@@ -175,7 +166,7 @@ async fn seconds(store: &SqliteStore, name: &str) -> Option<(i64, i64)> {
 #[tokio::test]
 async fn names_go_with_what_told_of_them_and_come_back() {
     let directory = tempfile::tempdir().unwrap();
-    let mut store = open(directory.path());
+    let mut store = open(directory.path()).await;
     let host = store.host_named("made", Timestamp::from_ms(0)).await.unwrap().number;
     let early: Vec<_> =
         (0..45).map(|second| snapshot(second, if second == 3 { &["init", "once"] } else { &["init"] })).collect();
@@ -233,7 +224,7 @@ async fn a_wrong_index_is_told_and_made_anew() {
     ];
     for wrong in wrongs {
         let directory = tempfile::tempdir().unwrap();
-        let store = open(directory.path());
+        let store = open(directory.path()).await;
         let host = store.host_named("made", Timestamp::from_ms(0)).await.unwrap().number;
         let names = |second| if second == 3 { &["init", "once"][..] } else { &["init"] };
         append(&store, host, &(1..30).map(|second| snapshot(second, names(second))).collect::<Vec<_>>()).await;
@@ -244,7 +235,7 @@ async fn a_wrong_index_is_told_and_made_anew() {
         let database = Connection::open(directory.path().join("procession.db")).unwrap();
         assert!(database.execute(wrong, []).unwrap() > 0);
         drop(database);
-        let store = open(directory.path());
+        let store = open(directory.path()).await;
         let told = store.verify().await.unwrap();
         // A host that the index does not have is asked itself.
         assert_eq!(told.is_empty(), wrong.ends_with("name_host"), "{wrong}: {told:?}");
@@ -264,7 +255,7 @@ async fn a_wrong_index_is_told_and_made_anew() {
 #[tokio::test]
 async fn what_lives_on_is_there_at_the_ends_of_a_range() {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path());
+    let store = open(directory.path()).await;
     let host = store.host_named("made", Timestamp::from_ms(0)).await.unwrap().number;
     let names = |second| if second < 11 { &["late"][..] } else { &["late", "init"] };
     let all: Vec<_> = (0..60).filter(|second| second % 20 != 7).map(|second| snapshot(second, names(second))).collect();
@@ -299,7 +290,7 @@ async fn an_index_that_was_emptied_is_made_anew() {
     let directory = tempfile::tempdir().unwrap();
     let options = OpenOptions::new(directory.path());
     assert!(forget_names(&options).is_err(), "there is no store");
-    let store = open(directory.path());
+    let store = open(directory.path()).await;
     let host = store.host_named("made", Timestamp::from_ms(0)).await.unwrap().number;
     append(&store, host, &(0..30).map(|second| snapshot(second, &["init"])).collect::<Vec<_>>()).await;
     seal_all(&store).await;
@@ -307,7 +298,7 @@ async fn an_index_that_was_emptied_is_made_anew() {
     assert!(store.stats().await.unwrap().name_bytes > 0);
     drop(open_again(store, directory.path()).await);
     forget_names(&options).unwrap();
-    let store = open(directory.path());
+    let store = open(directory.path()).await;
     assert_eq!((store.stats().await.unwrap().name_bytes, seconds(&store, "init").await), (0, Some((0, 29))));
     store.seal(Timestamp::from_ms(0)).await.unwrap();
     assert!(store.stats().await.unwrap().name_bytes > 0);
@@ -318,7 +309,7 @@ async fn an_index_that_was_emptied_is_made_anew() {
 #[tokio::test]
 async fn a_host_with_too_many_names_leaves_the_index() {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path());
+    let store = open(directory.path()).await;
     let host = store.host_named("made", Timestamp::from_ms(0)).await.unwrap().number;
     for second in 0..5 {
         let names: Vec<String> = (0..15_000).map(|number| format!("{second} {number}")).collect();
