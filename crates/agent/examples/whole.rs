@@ -31,8 +31,9 @@ mod linux {
     use tokio_tungstenite::WebSocketStream;
     use tokio_tungstenite::tungstenite::Message;
 
-    /// Ticks that are not measured: the first frame, and the second look at everything.
-    const WARM_UP_TICKS: usize = 2;
+    /// Ticks that are not measured: the first frame, the second look at everything, and those in which the agent finds out
+    /// who rests.
+    const WARM_UP_TICKS: usize = 8;
     /// One process in this many works a little every second.
     const IDLE_FOR_ONE_BUSY: usize = 15;
     /// So often one that starts others does.

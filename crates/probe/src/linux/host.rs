@@ -112,6 +112,11 @@ impl HostFiles {
 }
 
 impl HostCounters {
+    /// Whether memory went to or came from swap, as far as the space in use tells.
+    pub(super) fn has_swapped_since(&self, earlier: &Self) -> bool {
+        self.swap_used_bytes != earlier.swap_used_bytes
+    }
+
     /// Where the kernel counts them.
     pub(super) fn forks(&self) -> Option<Forks> {
         let last_pid = self.last_pid.filter(|_| self.forks > 0)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use procession_model::{Description, Metric, ProcessState, Sample};
 use rustix::fd::OwnedFd;
 
+use super::rest::Rest;
 use super::stat::Stat;
 use crate::field_errors::FieldErrorSet;
 
@@ -26,13 +27,15 @@ pub(super) struct ProcessEntry {
     /// The hash of the text that this was read from. Most processes do nothing most of the time, and then the text is the
     /// same to the byte: hashing it is cheaper than reading it, and keeping the hash cheaper than keeping the text.
     pub(super) text_hash: Option<u64>,
+    pub(super) rest: Rest,
     pub(super) stat_file: Option<OwnedFd>,
     pub(super) io_file: Option<OwnedFd>,
 }
 
 impl ProcessEntry {
     pub(super) fn descriptors(&self) -> usize {
-        usize::from(self.stat_file.is_some()) + usize::from(self.io_file.is_some())
+        let rest = usize::from(self.rest.file().is_some());
+        usize::from(self.stat_file.is_some()) + usize::from(self.io_file.is_some()) + rest
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Made {
     pub(crate) parent_pid: u32,
     pub(crate) flags: u64,
     pub(crate) cpu_ticks: u64,
+    pub(crate) threads: u32,
+    pub(crate) resident_pages: u64,
     pub(crate) start_ticks: u64,
     pub(crate) start_stack: u64,
     pub(crate) command_line: &'static [u8],
@@ -34,6 +36,8 @@ impl Made {
             parent_pid: 1,
             flags: 0,
             cpu_ticks: 0,
+            threads: 3,
+            resident_pages: 2,
             start_ticks: 500,
             start_stack: 7,
             command_line: b"made\0--well\0",
@@ -81,8 +85,14 @@ impl Machine {
         stat.extend_from_slice(made.name);
         stat.extend_from_slice(
             format!(
-                ") S {} 1 1 0 -1 {} 0 0 0 0 {} 0 0 0 20 0 3 0 {} 8192 2 18446744073709551615 1 1 {} 0 0\n",
-                made.parent_pid, made.flags, made.cpu_ticks, made.start_ticks, made.start_stack
+                ") S {} 1 1 0 -1 {} 0 0 0 0 {} 0 0 0 20 0 {} 0 {} 8192 {} 18446744073709551615 1 1 {} 0 0\n",
+                made.parent_pid,
+                made.flags,
+                made.cpu_ticks,
+                made.threads,
+                made.start_ticks,
+                made.resident_pages,
+                made.start_stack
             )
             .as_bytes(),
         );

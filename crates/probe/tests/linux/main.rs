@@ -4,5 +4,6 @@
 
 mod made;
 mod made_machine;
+mod rest;
 mod short_lives;
 mod this_machine;
