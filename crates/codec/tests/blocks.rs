@@ -6,9 +6,9 @@ mod support;
 
 use std::sync::Arc;
 
-use procession_codec::block::{Block, Dictionary, Effort, Head, RowSeries, SealError, Sealed, Wanted, seal};
+use procession_codec::block::{Block, Dictionary, Effort, Head, SealError, Sealed, Wanted, seal};
 use procession_codec::{Frame, FrameKind, HostState};
-use procession_model::{Description, Identity, Metric, Process, Sample, Snapshot, Timestamp};
+use procession_model::{Description, HostMetric, Identity, Metric, Process, Sample, Snapshot, Timestamp};
 use proptest::prelude::*;
 use support::{Oracle, Step, by_pid, steps};
 
@@ -60,19 +60,26 @@ fn check_frame(snapshot: &Snapshot, sequence: u32, sealed: &Sealed, dictionary: 
     assert_eq!(one.snapshot(one.index_of(sequence).unwrap()).as_ref(), Some(snapshot));
 }
 
-/// Opened for some processes a block has the metrics of these, and of no others.
+/// Opened for some processes a block has these, and no others.
 fn check_few(block: &Block, sealed: &Sealed, dictionary: &Dictionary) {
     let is_wanted = |identity: Identity| identity.pid.is_multiple_of(3);
     let wanted = Wanted::Processes(&is_wanted);
     let few = Block::open_for(&sealed.head, &sealed.body, dictionary, &Metric::ALL, wanted).unwrap();
-    assert_eq!(few.rows(), block.rows());
-    for (index, row) in block.rows().iter().enumerate() {
-        let is_wanted = is_wanted(row.description.identity);
+    let of_all = block.rows().iter().enumerate().filter(|(_, row)| is_wanted(row.description.identity));
+    let (indices, rows): (Vec<_>, Vec<_>) = of_all.map(|(index, row)| (index, row.clone())).unzip();
+    assert_eq!(few.rows(), rows);
+    for (index, of_all) in indices.into_iter().enumerate() {
         for metric in Metric::ALL {
-            let all = if is_wanted { block.row_series(index, metric) } else { RowSeries::default() };
-            assert_eq!(few.row_series(index, metric), all);
+            assert_eq!(few.row_series(index, metric), block.row_series(of_all, metric));
         }
     }
+    let brief = block.all_brief().filter(|(_, brief)| is_wanted(brief.description.identity));
+    assert!(few.all_brief().eq(brief));
+    let interval = |block: &Block| {
+        let hosts = block.series().hosts.iter();
+        hosts.map(|host| host.get(HostMetric::IntervalMs)).collect::<Vec<_>>()
+    };
+    assert_eq!(interval(&few), interval(block));
 }
 
 fn check(run: &Run, part: std::ops::Range<usize>, sealed: &Sealed, dictionary: &Dictionary) {
@@ -94,6 +101,7 @@ fn check(run: &Run, part: std::ops::Range<usize>, sealed: &Sealed, dictionary: &
         assert_eq!(block.timeline().sequences[frame as usize], run.frames[index].0);
         assert_eq!(block.index_of(run.frames[index].0), Some(frame));
         let series = head.series().unwrap();
+        assert_eq!(head.process_counts().unwrap(), series.process_counts);
         let sums = (series.cpu_sums[frame as usize], series.memory_sums[frame as usize]);
         assert_eq!(sums, run.sums[index]);
         assert_eq!(series.process_counts[frame as usize] as usize, snapshot.processes.len());

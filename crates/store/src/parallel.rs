@@ -1,15 +1,18 @@
 //! Work on many blocks at once: a question about a month is answered by all cores, not by one.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+
+/// How many cores there are. Asked once: it takes the reading of several files.
+pub(crate) static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
 
 /// Most threads of one question: others want to be answered too.
 const THREADS_MAX: usize = 4;
 
 /// What `work` makes of each item, in their order. A thread is worth its cost for so many items each.
 pub(crate) fn each<T: Sync, R: Send>(items: &[T], items_each: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(THREADS_MAX).min(items.len() / items_each.max(1));
+    let threads = CORES.min(THREADS_MAX).min(items.len() / items_each.max(1));
     if threads <= 1 {
         return items.iter().map(work).collect();
     }

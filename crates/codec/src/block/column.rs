@@ -231,6 +231,19 @@ impl<'a> ColumnReader<'a> {
         }
     }
 
+    /// Passes a column of that many numbers.
+    pub(super) fn skip(&mut self, count: usize) -> Result<(), DecodeError> {
+        if count == 0 {
+            return Ok(());
+        }
+        match self.columns.u8()? {
+            CONSTANT => self.columns.varint().map(drop),
+            LOOSE if count > LOOSE_BYTES_MAX => Err(DecodeError::OverLimit("a column")),
+            LOOSE => (0..count).try_for_each(|_| self.loose.varint().map(drop)),
+            _ => self.bytes().map(drop),
+        }
+    }
+
     /// At least the first so many numbers of two columns with as many; `and` makes the second's contexts of the first's and its
     /// numbers.
     pub(super) fn get_two(

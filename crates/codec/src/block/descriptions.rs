@@ -107,60 +107,129 @@ pub(super) fn put_descriptions(columns: &mut ColumnWriter, strings: &mut NewStri
     }
 }
 
-/// Reads what [`put_descriptions`] wrote; `goes_on` says of each whether it is of the process before it.
+/// Reads what [`put_descriptions`] wrote; `goes_on` says of each whether it is of the process before it. Of processes that
+/// are not wanted, by the place of their first description, there is none.
 pub(super) fn get_descriptions(
     columns: &mut ColumnReader<'_>,
     strings: &mut KnownStrings<'_>,
     goes_on: &[bool],
-) -> Result<Vec<Description>, DecodeError> {
-    let heads = goes_on.iter().filter(|goes_on| !**goes_on).count();
-    let masks = columns.get(heads)?;
-    let changes = columns.get(goes_on.len() - heads)?;
-    let with = |bit: u64| {
-        let changed = changes.iter().filter(|mask| *mask & bit != 0 && *mask & bit << GONE_SHIFT == 0);
-        masks.iter().filter(|mask| *mask & bit != 0).count() + changed.count()
-    };
-    let renamed = changes.iter().filter(|mask| *mask & NAME != 0).count();
-    let started = masks.iter().filter(|mask| *mask & START != 0).count();
-    let mut pids = get_steps(columns, heads)?.into_iter();
-    let mut starts = get_steps(columns, started)?.into_iter();
-    let mut parents = ParentReader::get(columns, with(PARENT))?;
-    let mut names = FieldReader::get(columns, heads + renamed)?;
-    let mut fields = Vec::with_capacity(TEXTS);
-    for index in 0..TEXTS {
-        fields.push(FieldReader::get(columns, with(bit(index)))?);
-    }
-    let (mut masks, mut changes) = (masks.into_iter(), changes.into_iter());
-    let mut descriptions: Vec<Description> = Vec::with_capacity(goes_on.len());
-    let mut name = NO_KEY;
-    for goes_on in goes_on {
-        let before = descriptions.last().filter(|_| *goes_on).cloned();
-        let mask = if before.is_some() { changes.next() } else { masks.next() }.ok_or(DecodeError::Truncated)?;
-        let is_head = before.is_none();
-        let mut description = match before {
-            Some(before) => forget(before, mask >> GONE_SHIFT),
-            None => nobody(&mut pids, if mask & START != 0 { starts.next() } else { None })?,
+    is_wanted: &dyn Fn(usize, Identity) -> bool,
+) -> Result<Vec<Option<Arc<Description>>>, DecodeError> {
+    let mut reader = DescriptionReader::get(columns, goes_on)?;
+    let mut descriptions = Vec::with_capacity(goes_on.len());
+    let mut before: Option<Description> = None;
+    for (index, goes_on_here) in goes_on.iter().enumerate() {
+        before = if *goes_on_here && index > 0 {
+            reader.change(strings, before)?
+        } else {
+            reader.first(strings, |identity| is_wanted(index, identity))?
         };
-        let mask = if is_head { mask | NAME } else { mask & !(mask >> GONE_SHIFT) };
-        if mask & NAME != 0 {
-            name = names.next(strings, NO_KEY)?;
-            description.name = strings.text(name)?;
-        }
-        if mask & PARENT != 0 {
-            description.parent_pid = Some(parents.next()?);
-        }
-        for (index, field) in fields.iter_mut().enumerate() {
-            if mask & bit(index) != 0 {
-                let number = field.next(strings, name)?;
-                *text_mut(&mut description, index) = Some(strings.text(number)?);
-            }
-        }
-        if is_head {
-            parents.meet(description.identity.pid);
-        }
-        descriptions.push(description);
+        let is_needed = goes_on.get(index + 1).is_some_and(|goes_on| *goes_on);
+        let description = if is_needed { before.clone() } else { before.take() };
+        descriptions.push(description.map(Arc::new));
     }
     Ok(descriptions)
+}
+
+/// Reads one description after the other. Those that are not wanted are passed: what follows may be told by them.
+struct DescriptionReader {
+    masks: std::vec::IntoIter<u64>,
+    changes: std::vec::IntoIter<u64>,
+    pids: std::vec::IntoIter<u64>,
+    starts: std::vec::IntoIter<u64>,
+    parents: ParentReader,
+    names: FieldReader,
+    fields: Vec<FieldReader>,
+    /// The number of the name that the fields are guessed by.
+    name: u32,
+    /// In place of a name until there is one.
+    no_name: Arc<str>,
+}
+
+impl DescriptionReader {
+    fn get(columns: &mut ColumnReader<'_>, goes_on: &[bool]) -> Result<Self, DecodeError> {
+        let heads = goes_on.iter().filter(|goes_on| !**goes_on).count();
+        let masks = columns.get(heads)?;
+        let changes = columns.get(goes_on.len() - heads)?;
+        let with = |bit: u64| {
+            let changed = changes.iter().filter(|mask| *mask & bit != 0 && *mask & bit << GONE_SHIFT == 0);
+            masks.iter().filter(|mask| *mask & bit != 0).count() + changed.count()
+        };
+        let renamed = changes.iter().filter(|mask| *mask & NAME != 0).count();
+        let started = masks.iter().filter(|mask| *mask & START != 0).count();
+        let pids = get_steps(columns, heads)?.into_iter();
+        let starts = get_steps(columns, started)?.into_iter();
+        let parents = ParentReader::get(columns, with(PARENT))?;
+        let names = FieldReader::get(columns, heads + renamed)?;
+        let mut fields = Vec::with_capacity(TEXTS);
+        for index in 0..TEXTS {
+            fields.push(FieldReader::get(columns, with(bit(index)))?);
+        }
+        let (masks, changes) = (masks.into_iter(), changes.into_iter());
+        Ok(Self { masks, changes, pids, starts, parents, names, fields, name: NO_KEY, no_name: "".into() })
+    }
+
+    /// The first description of a process.
+    fn first(
+        &mut self,
+        strings: &mut KnownStrings<'_>,
+        is_wanted: impl FnOnce(Identity) -> bool,
+    ) -> Result<Option<Description>, DecodeError> {
+        let mask = self.masks.next().ok_or(DecodeError::Truncated)?;
+        let pid = u32::try_from(self.pids.next().ok_or(DecodeError::Truncated)?);
+        let pid = pid.map_err(|_| DecodeError::OverLimit("a pid"))?;
+        let start = if mask & START != 0 { self.starts.next() } else { None };
+        let identity = Identity { pid, start: start.map(|start| Timestamp::from_ms(start.cast_signed())) };
+        let mut description =
+            is_wanted(identity).then(|| Description { identity, ..Description::new(pid, Arc::clone(&self.no_name)) });
+        self.fill(strings, &mut description, mask | NAME)?;
+        self.parents.meet(pid);
+        Ok(description)
+    }
+
+    /// The description of the process before, changed.
+    fn change(
+        &mut self,
+        strings: &mut KnownStrings<'_>,
+        mut before: Option<Description>,
+    ) -> Result<Option<Description>, DecodeError> {
+        let mask = self.changes.next().ok_or(DecodeError::Truncated)?;
+        let gone = mask >> GONE_SHIFT;
+        if let Some(before) = &mut before {
+            forget(before, gone);
+        }
+        self.fill(strings, &mut before, mask & !gone)?;
+        Ok(before)
+    }
+
+    fn fill(
+        &mut self,
+        strings: &mut KnownStrings<'_>,
+        description: &mut Option<Description>,
+        mask: u64,
+    ) -> Result<(), DecodeError> {
+        if mask & NAME != 0 {
+            self.name = self.names.next(strings, NO_KEY)?;
+            if let Some(description) = description {
+                description.name = strings.text(self.name)?;
+            }
+        }
+        if mask & PARENT != 0 {
+            let parent = self.parents.next()?;
+            if let Some(description) = description {
+                description.parent_pid = Some(parent);
+            }
+        }
+        for (index, field) in self.fields.iter_mut().enumerate() {
+            if mask & bit(index) != 0 {
+                let number = field.next(strings, self.name)?;
+                if let Some(description) = description {
+                    *text_mut(description, index) = Some(strings.text(number)?);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn text_mut(description: &mut Description, index: usize) -> &mut Option<Arc<str>> {
@@ -172,23 +241,15 @@ fn text_mut(description: &mut Description, index: usize) -> &mut Option<Arc<str>
     }
 }
 
-fn forget(mut description: Description, gone: u64) -> Description {
+fn forget(description: &mut Description, gone: u64) {
     for index in 0..TEXTS {
         if gone & bit(index) != 0 {
-            *text_mut(&mut description, index) = None;
+            *text_mut(description, index) = None;
         }
     }
     if gone & PARENT != 0 {
         description.parent_pid = None;
     }
-    description
-}
-
-fn nobody(pids: &mut impl Iterator<Item = u64>, start: Option<u64>) -> Result<Description, DecodeError> {
-    let pid = pids.next().ok_or(DecodeError::Truncated)?;
-    let pid = u32::try_from(pid).map_err(|_| DecodeError::OverLimit("a pid"))?;
-    let start = start.map(|start| Timestamp::from_ms(start.cast_signed()));
-    Ok(Description { identity: Identity { pid, start }, ..Description::new(pid, "") })
 }
 
 const SAME_PARENT: u64 = 0;

@@ -228,7 +228,7 @@ fn without_ends(ended: &[u8], count: usize) -> Result<(Vec<u8>, Vec<usize>), Dec
     let mut lens = Vec::with_capacity(count.min(ended.len()));
     let mut text = Vec::with_capacity(ended.len());
     let mut rest = ended;
-    while let Some(len) = rest.iter().position(|byte| *byte == END) {
+    while let Some(len) = memchr::memchr(END, rest) {
         if len > STRING_BYTES_MAX {
             return Err(DecodeError::OverLimit("a string"));
         }

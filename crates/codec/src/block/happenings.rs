@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use procession_model::{Brief, FieldError, FieldErrorReason, HostFacts, Loss, LossKind, Timestamp};
+use procession_model::{Brief, FieldError, FieldErrorReason, HostFacts, Identity, Loss, LossKind, Timestamp};
 
 use super::column::{ColumnBytes, ColumnReader, ColumnWriter};
 use super::descriptions::{Kin, get_descriptions, put_descriptions};
@@ -102,11 +102,12 @@ fn put_brief(columns: &mut ColumnWriter, strings: &mut NewStrings<'_>, lives: &L
 }
 
 impl Happenings {
-    /// Reads what [`put_happenings`] wrote.
+    /// Reads what [`put_happenings`] wrote; of brief processes those that are wanted, by the frame that told of them.
     pub(super) fn get(
         columns: &mut ColumnReader<'_>,
         strings: &mut KnownStrings<'_>,
         times: &[Timestamp],
+        is_wanted: &dyn Fn(u32, Identity) -> bool,
     ) -> Result<Self, DecodeError> {
         let loose = columns.loose();
         let facts = get_list(loose, BLOCK_FRAMES_MAX, times, |loose, _| get_facts(loose, strings).map(Arc::new))?;
@@ -115,7 +116,7 @@ impl Happenings {
             (0..count).map(|_| get_field_error(loose, strings)).collect()
         })?;
         let losses = get_list(loose, BLOCK_LOSSES_MAX, times, get_loss)?;
-        let brief = get_brief(columns, strings, times)?;
+        let brief = get_brief(columns, strings, times, is_wanted)?;
         Ok(Self { facts, field_errors, brief, losses })
     }
 
@@ -238,6 +239,7 @@ fn get_brief(
     columns: &mut ColumnReader<'_>,
     strings: &mut KnownStrings<'_>,
     times: &[Timestamp],
+    is_wanted: &dyn Fn(u32, Identity) -> bool,
 ) -> Result<Vec<At<Brief>>, DecodeError> {
     let total = columns.loose().count(BLOCK_BRIEF_MAX, 0, "brief processes")?;
     if total == 0 {
@@ -252,14 +254,14 @@ fn get_brief(
         .flat_map(|(frame, count)| std::iter::repeat_n(frame, usize::try_from(count).unwrap_or(0)))
         .collect();
     let counts = columns.get_u32(total)?;
-    let descriptions = get_descriptions(columns, strings, &vec![false; total])?;
+    let is_wanted = |index: usize, identity: Identity| is_wanted(frames[index], identity);
+    let descriptions = get_descriptions(columns, strings, &vec![false; total], &is_wanted)?;
     let told: Vec<Timestamp> = frames.iter().map(|frame| times[*frame as usize]).collect();
     let ends = get_ends(columns, &told)?;
     let brief = frames.into_iter().zip(counts).zip(descriptions).zip(ends);
     Ok(brief
-        .map(|(((frame, count), description), end)| At {
-            frame,
-            what: Brief { description: Arc::new(description), end, count },
+        .filter_map(|(((frame, count), description), end)| {
+            Some(At { frame, what: Brief { description: description?, end, count } })
         })
         .collect())
 }

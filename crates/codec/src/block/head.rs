@@ -4,7 +4,7 @@ use procession_model::{HostMetric, HostSample, Timestamp};
 
 use super::column::{ColumnBytes, ColumnReader, ColumnWriter};
 use super::lives::Lives;
-use super::scale::{cost, get_series, get_steps, put_series, put_steps};
+use super::scale::{cost, get_first_of_series, get_series, get_steps, put_series, put_steps, skip_series};
 use super::skip::{FALSE_ONE_IN, FALSE_PIDS_ONE_IN, HashedSet, Skip};
 use super::{BLOCK_BRIEF_MAX, BLOCK_FRAMES_MAX, BLOCK_ROWS_MAX, BLOCK_SAMPLES_MAX, Effort, VERSION};
 use crate::DecodeError;
@@ -73,6 +73,13 @@ pub struct Timeline {
     pub times: Vec<Timestamp>,
     /// Ascending.
     pub sequences: Vec<u32>,
+}
+
+impl Timeline {
+    /// The frame of a sequence, by index.
+    pub fn index_of(&self, sequence: u32) -> Option<u32> {
+        self.sequences.binary_search(&sequence).ok().and_then(|index| u32::try_from(index).ok())
+    }
 }
 
 /// The host at every frame.
@@ -173,26 +180,43 @@ impl<'a> Head<'a> {
 
     /// The host's own series.
     pub fn series(&self) -> Result<Series, DecodeError> {
-        let bytes = ColumnBytes::new(self.section(self.payload, SERIES)?)?;
+        let bytes = self.series_columns()?;
         let mut columns = bytes.reader();
         let count = self.summary.frames as usize;
         let cpu_sums = get_series(&mut columns, count)?;
         let memory_sums = get_series(&mut columns, count)?;
-        let process_counts = get_series(&mut columns, count)?;
-        let mut raw = vec![*HostSample::ABSENT.raw(); count];
-        for metric in HostMetric::ALL {
-            for (raw, value) in raw.iter_mut().zip(get_series(&mut columns, count)?) {
-                raw[metric.index()] = value;
-            }
-        }
+        let process_counts = get_process_counts(&mut columns, count)?;
+        let hosts = get_hosts(&mut columns, &HostMetric::ALL, count, count)?;
         columns.end()?;
-        let process_counts = process_counts.into_iter().map(|count| u32::try_from(count).ok()).collect::<Option<_>>();
-        Ok(Series {
-            cpu_sums,
-            memory_sums,
-            process_counts: process_counts.ok_or(DecodeError::OverLimit("a number of processes"))?,
-            hosts: raw.into_iter().map(HostSample::from_raw).collect(),
-        })
+        Ok(Series { cpu_sums, memory_sums, process_counts, hosts })
+    }
+
+    /// How many processes each frame has.
+    pub fn process_counts(&self) -> Result<Vec<u32>, DecodeError> {
+        let bytes = self.series_columns()?;
+        let mut columns = bytes.reader();
+        let count = self.summary.frames as usize;
+        skip_series(&mut columns, count)?;
+        skip_series(&mut columns, count)?;
+        get_process_counts(&mut columns, count)
+    }
+
+    /// Some of the host's own counters at the first so many frames at least; the others, and those of later frames, may be
+    /// absent. Takes a fraction of what the series take.
+    pub fn hosts(&self, metrics: &[HostMetric], frames: usize) -> Result<Vec<HostSample>, DecodeError> {
+        let bytes = self.series_columns()?;
+        let mut columns = bytes.reader();
+        let count = self.summary.frames as usize;
+        for _ in 0..SUMS {
+            skip_series(&mut columns, count)?;
+        }
+        let hosts = get_hosts(&mut columns, metrics, frames.min(count), count)?;
+        columns.end()?;
+        Ok(hosts)
+    }
+
+    fn series_columns(&self) -> Result<ColumnBytes<'a>, DecodeError> {
+        ColumnBytes::new(self.section(self.payload, SERIES)?)
     }
 
     /// What the block has for certain not.
@@ -250,6 +274,33 @@ impl<'a> Head<'a> {
     pub fn section_lens(&self) -> impl Iterator<Item = (&'static str, usize)> + '_ {
         SECTION_NAMES.into_iter().zip(self.sections.iter().map(|section| section.len))
     }
+}
+
+/// CPU, memory and number of processes, which come before the host's own counters.
+const SUMS: usize = 3;
+
+fn get_process_counts(columns: &mut ColumnReader<'_>, count: usize) -> Result<Vec<u32>, DecodeError> {
+    let counts = get_series(columns, count)?.into_iter().map(|count| u32::try_from(count).ok());
+    counts.collect::<Option<_>>().ok_or(DecodeError::OverLimit("a number of processes"))
+}
+
+fn get_hosts(
+    columns: &mut ColumnReader<'_>,
+    wanted: &[HostMetric],
+    first: usize,
+    count: usize,
+) -> Result<Vec<HostSample>, DecodeError> {
+    let mut raw = vec![*HostSample::ABSENT.raw(); count];
+    for metric in HostMetric::ALL {
+        if !wanted.contains(&metric) {
+            skip_series(columns, count)?;
+            continue;
+        }
+        for (raw, value) in raw.iter_mut().zip(get_first_of_series(columns, first, count)?) {
+            raw[metric.index()] = value;
+        }
+    }
+    Ok(raw.into_iter().map(HostSample::from_raw).collect())
 }
 
 fn read_summary(reader: &mut Reader<'_>) -> Result<Summary, DecodeError> {

@@ -251,13 +251,12 @@ impl MetricTable {
         let mut table = Self::with_capacity(phases.len(), if frame.is_some() { 0 } else { first } + phases.len());
         for phases in processes(phases) {
             if phases[0].frames == 0 {
-                table.begin_row();
+                phases.iter().filter(|phase| phase.is_wanted).for_each(|_| table.begin_row());
                 continue;
             }
             let count = counts.next().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
             let first_value = first_values.next();
             if !phases[0].is_wanted {
-                phases.iter().for_each(|_| table.begin_row());
                 if let Some(last) = count.checked_sub(1) {
                     entries.nth(last);
                     ticks.iter_mut().for_each(|ticks| ticks.skip(count));

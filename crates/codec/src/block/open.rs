@@ -63,7 +63,7 @@ impl Block {
         rows: Vec<Row>,
         happenings: Happenings,
     ) -> Self {
-        let mut by_pid: Vec<u32> = (0..summary.rows).collect();
+        let mut by_pid: Vec<u32> = (0..).take(rows.len()).collect();
         by_pid.sort_by_key(|row| rows[*row as usize].description.identity);
         Self { summary, timeline, series, rows, by_pid, happenings, metrics: Default::default() }
     }
@@ -87,17 +87,18 @@ impl Block {
         &self.timeline
     }
 
-    /// The host at every frame.
+    /// The host at every frame, of a block that was opened for all; of another one as much as [`Wanted`] says.
     pub const fn series(&self) -> &Series {
         &self.series
     }
 
     /// The frame of a sequence, by index.
     pub fn index_of(&self, sequence: u32) -> Option<u32> {
-        self.timeline.sequences.binary_search(&sequence).ok().and_then(|index| u32::try_from(index).ok())
+        self.timeline.index_of(sequence)
     }
 
-    /// All rows, those of the same process next to each other, processes in the order of their first frames.
+    /// The rows of all processes that the block was opened for, those of the same process next to each other, processes in the
+    /// order of their first frames.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }

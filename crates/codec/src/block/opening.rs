@@ -1,25 +1,26 @@
 //! A block while it is opened: its rows are there, its metrics are read one by one, by several threads where there are some.
 
-use procession_model::{Identity, Metric};
+use procession_model::{HostMetric, Identity, Metric};
 
 use super::column::ColumnBytes;
 use super::dictionary::Dictionary;
 use super::fields::KnownStrings;
 use super::happenings::Happenings;
-use super::head::{HAPPENINGS, Head, METRICS, ROWS, Timeline};
+use super::head::{HAPPENINGS, Head, METRICS, ROWS, Series, Timeline};
 use super::metrics::MetricTable;
 use super::open::Block;
-use super::row::{Phase, Row, read_rows};
+use super::row::{Phase, read_rows};
 use crate::DecodeError;
 
-/// Of which processes metrics are wanted. The others have their rows, but no metric.
+/// What of a block is wanted. The opened block has nothing else.
 #[derive(Clone, Copy)]
 pub enum Wanted<'a> {
-    /// Of all.
+    /// All.
     All,
-    /// Of those that this says yes to. Columns are read no further than to the last one.
+    /// The processes that this says yes to, brief ones too, and of the host the length of the intervals. Columns are read
+    /// no further than to the last one.
     Processes(&'a dyn Fn(Identity) -> bool),
-    /// Of those in the frame of this sequence, at that frame: a fraction of what all frames take.
+    /// What makes the snapshot of this sequence: a fraction of what all frames take.
     Frame(u32),
 }
 
@@ -56,16 +57,19 @@ impl<'a> Opening<'a> {
             return Err(DecodeError::Invalid("the epoch of a dictionary"));
         }
         let timeline = head.timeline()?;
-        let series = head.series()?;
+        let part = Part::of(wanted, &timeline);
+        let series = part.series(&head)?;
         let mut strings = KnownStrings::new(dictionary, summary.strings_before);
-        let rows = read_rows(head.body_section(body, ROWS)?, &summary, &timeline, &mut strings)?;
-        let happenings = read_happenings(head.body_section(body, HAPPENINGS)?, &timeline, &mut strings)?;
+        let (rows, phases) = read_rows(
+            head.body_section(body, ROWS)?,
+            &summary,
+            &timeline,
+            &mut strings,
+            |phases, has_end, identity| part.has_process(phases, has_end, identity),
+        )?;
+        let happenings = read_happenings(head.body_section(body, HAPPENINGS)?, &timeline, &mut strings, &part)?;
+        let frame = part.frame();
         let block = Block::without_metrics(summary, timeline, series, rows, happenings);
-        let frame = match wanted {
-            Wanted::Frame(sequence) => Some(block.index_of(sequence).unwrap_or(u32::MAX)),
-            Wanted::All | Wanted::Processes(_) => None,
-        };
-        let phases = phases(block.rows(), wanted, frame);
         Ok(Self { head, body, dictionary, phases, frame, block })
     }
 
@@ -92,28 +96,69 @@ impl<'a> Opening<'a> {
     }
 }
 
-fn phases(rows: &[Row], wanted: Wanted<'_>, frame: Option<u32>) -> Vec<Phase> {
-    let mut phases = Vec::with_capacity(rows.len());
-    for process in rows.chunk_by(|_, next| next.goes_on) {
-        let is_wanted = match wanted {
-            Wanted::All => true,
-            Wanted::Processes(are_wanted) => process.iter().any(|row| are_wanted(row.description.identity)),
-            Wanted::Frame(_) => frame.is_some_and(|frame| process.iter().any(|row| row.is_in(frame))),
-        };
-        let phase = |row: &Row| Phase { first: row.first, frames: row.frames, goes_on: row.goes_on, is_wanted };
-        phases.extend(process.iter().map(phase));
+/// What is wanted, by index.
+enum Part<'a> {
+    All,
+    Processes(&'a dyn Fn(Identity) -> bool),
+    Frame(u32),
+}
+
+impl<'a> Part<'a> {
+    fn of(wanted: Wanted<'a>, timeline: &Timeline) -> Self {
+        match wanted {
+            Wanted::All => Self::All,
+            Wanted::Processes(are_wanted) => Self::Processes(are_wanted),
+            Wanted::Frame(sequence) => Self::Frame(timeline.index_of(sequence).unwrap_or(u32::MAX)),
+        }
     }
-    phases
+
+    const fn frame(&self) -> Option<u32> {
+        match self {
+            Self::All | Self::Processes(_) => None,
+            Self::Frame(frame) => Some(*frame),
+        }
+    }
+
+    fn series(&self, head: &Head<'_>) -> Result<Series, DecodeError> {
+        let hosts = match self {
+            Self::All => return head.series(),
+            Self::Processes(_) => head.hosts(&[HostMetric::IntervalMs], usize::MAX)?,
+            Self::Frame(frame) => head.hosts(&HostMetric::ALL, (*frame as usize).saturating_add(1))?,
+        };
+        Ok(Series { hosts, ..Series::default() })
+    }
+
+    fn has_process(&self, phases: &[Phase], has_end: bool, identity: Identity) -> bool {
+        match self {
+            Self::All => true,
+            Self::Processes(are_wanted) => are_wanted(identity),
+            Self::Frame(frame) => {
+                let (first, after) = (phases.first().map_or(0, |one| one.first), phases.last().map_or(0, Phase::after));
+                // One that ended in the frame is not in it any more, but told by it.
+                first <= *frame && (*frame < after || (*frame == after && has_end))
+            }
+        }
+    }
+
+    fn has_brief(&self, frame: u32, identity: Identity) -> bool {
+        match self {
+            Self::All => true,
+            Self::Processes(are_wanted) => are_wanted(identity),
+            Self::Frame(wanted) => *wanted == frame,
+        }
+    }
 }
 
 fn read_happenings(
     section: &[u8],
     timeline: &Timeline,
     strings: &mut KnownStrings<'_>,
+    part: &Part<'_>,
 ) -> Result<Happenings, DecodeError> {
     let bytes = ColumnBytes::new(section)?;
     let mut columns = bytes.reader();
-    let happenings = Happenings::get(&mut columns, strings, &timeline.times)?;
+    let is_wanted = |frame: u32, identity: Identity| part.has_brief(frame, identity);
+    let happenings = Happenings::get(&mut columns, strings, &timeline.times, &is_wanted)?;
     columns.end()?;
     Ok(happenings)
 }

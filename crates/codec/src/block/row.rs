@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use procession_model::{Description, End, Metric, Sample};
+use procession_model::{Description, End, Identity, Metric, Sample};
 
 use super::column::{ColumnBytes, ColumnWriter};
 use super::descriptions::{Kin, get_descriptions, put_descriptions};
@@ -48,7 +48,7 @@ pub(super) struct Phase {
     pub(super) first: u32,
     pub(super) frames: u32,
     pub(super) goes_on: bool,
-    /// Whether its metrics are asked for.
+    /// Whether its process is asked for: others have neither rows nor metrics in the opened block.
     pub(super) is_wanted: bool,
 }
 
@@ -154,13 +154,15 @@ fn kin((index, row): (usize, &Life)) -> Kin<'_> {
     Kin { description: &row.description, goes_on: row.head as usize != index }
 }
 
-/// Reads what [`put_rows`] wrote.
+/// Reads what [`put_rows`] wrote: the rows of the processes that are wanted, and the phases of all. A process is wanted by
+/// its phases, whether it has an end, and who it is.
 pub(super) fn read_rows(
     section: &[u8],
     summary: &Summary,
     timeline: &Timeline,
     strings: &mut KnownStrings<'_>,
-) -> Result<Vec<Row>, DecodeError> {
+    is_wanted: impl Fn(&[Phase], bool, Identity) -> bool,
+) -> Result<(Vec<Row>, Vec<Phase>), DecodeError> {
     let bytes = ColumnBytes::new(section)?;
     let mut columns = bytes.reader();
     let kinds = columns.get(summary.processes as usize)?;
@@ -173,13 +175,16 @@ pub(super) fn read_rows(
     let missing = columns.get_u32(kinds.len())?;
     let mut lens = columns.get_u32(summary.rows as usize - kinds.len())?.into_iter();
     let mut phases: Vec<Phase> = Vec::with_capacity(summary.rows as usize);
-    let mut told = Vec::new();
+    let (mut told, mut has_end) = (Vec::new(), Vec::with_capacity(summary.rows as usize));
     let mut before = 0_u32;
     for ((kind, first), missing) in kinds.iter().zip(firsts).zip(missing) {
         before = before.checked_add(first).filter(|first| *first < summary.frames).ok_or(INVALID)?;
         let after = summary.frames.checked_sub(missing).ok_or(INVALID)?;
         let others = lens.by_ref().take(usize::try_from(others(kind)).map_err(|_| INVALID)?);
         push_phases(&mut phases, before, after, others)?;
+        // Of its phases the last one may have an end.
+        has_end.resize(phases.len() - 1, false);
+        has_end.push(kind & ENDED != 0);
         if kind & ENDED != 0 {
             told.push(*timeline.times.get(after as usize).ok_or(INVALID)?);
         }
@@ -190,9 +195,17 @@ pub(super) fn read_rows(
     }
     let ends = get_ends(&mut columns, &told)?;
     let goes_on: Vec<bool> = phases.iter().map(|phase| phase.goes_on).collect();
-    let descriptions = get_descriptions(&mut columns, strings, &goes_on)?;
+    let is_wanted = |index: usize, identity: Identity| {
+        let process = process_at(&phases, index);
+        is_wanted(process, has_end[index + process.len() - 1], identity)
+    };
+    let descriptions = get_descriptions(&mut columns, strings, &goes_on, &is_wanted)?;
     columns.end()?;
-    Ok(rows_of(&kinds, &phases, ends, descriptions))
+    for (phase, description) in phases.iter_mut().zip(&descriptions) {
+        phase.is_wanted = description.is_some();
+    }
+    let rows = rows_of(&phases, &has_end, ends, descriptions);
+    Ok((rows, phases))
 }
 
 const INVALID: DecodeError = DecodeError::Invalid("the extent of a row");
@@ -213,25 +226,24 @@ fn push_phases(
     Ok(())
 }
 
-fn rows_of(kinds: &[u64], phases: &[Phase], ends: Vec<End>, descriptions: Vec<Description>) -> Vec<Row> {
+/// The phases of the process that begins at an index.
+fn process_at(phases: &[Phase], index: usize) -> &[Phase] {
+    let others = phases[index + 1..].iter().take_while(|phase| phase.goes_on).count();
+    &phases[index..=index + others]
+}
+
+fn rows_of(
+    phases: &[Phase],
+    has_end: &[bool],
+    ends: Vec<End>,
+    descriptions: Vec<Option<Arc<Description>>>,
+) -> Vec<Row> {
     let mut ends = ends.into_iter();
-    let mut kinds = kinds.iter();
-    let mut descriptions = descriptions.into_iter();
     let mut rows = Vec::with_capacity(phases.len());
-    for phases in processes(phases) {
-        let has_ended = kinds.next().is_some_and(|kind| kind & ENDED != 0);
-        for (phase, description) in phases.iter().zip(descriptions.by_ref().take(phases.len())) {
-            rows.push(Row {
-                description: Arc::new(description),
-                first: phase.first,
-                frames: phase.frames,
-                end: None,
-                goes_on: phase.goes_on,
-            });
-        }
-        if let (true, Some(last)) = (has_ended, rows.last_mut()) {
-            last.end = ends.next();
-        }
+    for ((phase, has_end), description) in phases.iter().zip(has_end).zip(descriptions) {
+        let end = if *has_end { ends.next() } else { None };
+        let Phase { first, frames, goes_on, .. } = *phase;
+        rows.extend(description.map(|description| Row { description, first, frames, end, goes_on }));
     }
     rows
 }

@@ -83,11 +83,29 @@ pub(super) fn put_series(columns: &mut ColumnWriter, values: &[u64]) {
 
 /// Reads what [`put_series`] wrote.
 pub(super) fn get_series(columns: &mut ColumnReader<'_>, count: usize) -> Result<Vec<u64>, DecodeError> {
+    get_first_of_series(columns, count, count)
+}
+
+/// Passes what [`put_series`] wrote.
+pub(super) fn skip_series(columns: &mut ColumnReader<'_>, count: usize) -> Result<(), DecodeError> {
+    if count == 0 {
+        return Ok(());
+    }
+    Scale::get(columns)?;
+    columns.skip(count)
+}
+
+/// At least the first so many values of what [`put_series`] wrote.
+pub(super) fn get_first_of_series(
+    columns: &mut ColumnReader<'_>,
+    first: usize,
+    count: usize,
+) -> Result<Vec<u64>, DecodeError> {
     if count == 0 {
         return Ok(Vec::new());
     }
     let scale = Scale::get(columns)?;
-    let mut numbers = columns.get(count)?;
+    let mut numbers = columns.get_first(first, count, &[])?;
     if scale.is_delta {
         add_up(&mut numbers);
     }

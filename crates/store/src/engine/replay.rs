@@ -33,8 +33,7 @@ pub(super) struct Replayed {
 pub(super) fn replay(segments: &impl Segments) -> Result<Replayed, StoreError> {
     let marks: HashMap<HostNumber, HostMark> = segments.marks()?.into_iter().map(|mark| (mark.host, mark)).collect();
     let rows = segments.journal_rows()?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let stretch_rows = rows.len().div_ceil(cores * STRETCHES_EACH).max(STRETCH_ROWS_MIN);
+    let stretch_rows = rows.len().div_ceil(*parallel::CORES * STRETCHES_EACH).max(STRETCH_ROWS_MIN);
     let stretches: Vec<&[u64]> = rows.chunks(stretch_rows).collect();
     let found = parallel::each(&stretches, 1, |stretch| {
         let mut found = Stretch::default();

@@ -179,7 +179,7 @@ fn counts<S: Segments>(part: &Part<'_, S>, filter: &SampleFilter) -> Result<Vec<
         if let Some(open) = part.open_frames() {
             return Ok(open.iter().map(|open| open.totals.processes).collect());
         }
-        return Ok(part.with_head(|head| Ok(head.series()?.process_counts))?.unwrap_or_default());
+        return Ok(part.with_head(|head| head.process_counts())?.unwrap_or_default());
     }
     let metrics: &[Metric] = if measured { &[Metric::Cpu, Metric::Memory, Metric::MemoryPercent] } else { &[] };
     let Some(block) = part.block_with(metrics, None)? else {
