@@ -36,12 +36,14 @@ export function apiUrl(path, query = {}) {
   return `/api/${path}${text ? `?${text}` : ''}`;
 }
 
-/** What the document asked for before any module was there (index.html): it is on its way while they are. @type {{ url: string, response: Promise<Response> } | undefined} */
+/** What is needed of an answer. @typedef {Pick<Response, 'ok' | 'status' | 'json'>} Answer */
+
+/** What the document asked for before any module was there (index.html): it is on its way while they are. @type {{ url: string, response: Promise<Answer> } | undefined} */
 let early = /** @type {any} */ (globalThis).early;
 
 /** @param {string} url @param {RequestInit} init */
 async function answer(url, init) {
-  /** @type {Response} */
+  /** @type {Answer} */
   let response;
   try {
     const asked = early?.url === url ? early.response : fetch(url, { credentials: 'same-origin', ...init });

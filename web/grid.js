@@ -29,6 +29,7 @@ export class Grid {
   constructor(options) {
     this.options = options;
     this.source = options.source;
+    this.onWhole = options.onWhole;
     /** @type {Column[]} */
     this.columns = [];
     this.tree = options.source.fold !== undefined;
@@ -52,6 +53,8 @@ export class Grid {
     this.upward = false;
     /** Cells that may still be made in this frame. */
     this.room = FIRST_CELLS;
+    /** The source has something to show. */
+    this.asked = false;
     /** Loaded when the grid first has the keyboard. @type {typeof import('./grid-keys.js').move | undefined} */
     this.move = undefined;
     /** The pointer is over the rows, so they should not run away. */
@@ -219,6 +222,7 @@ export class Grid {
 
   /** Renders what is in sight, once a frame at most. */
   update() {
+    this.asked = true;
     if (!this.frame) this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       this.room = this.rows.size ? NEW_CELLS_A_FRAME : FIRST_CELLS;
@@ -247,16 +251,19 @@ export class Grid {
     const activeIndex = this.active.key ? source.indexOf(this.active.key) : -1;
     if (activeIndex >= 0) wanted.set(this.active.key, activeIndex);
     this.release(wanted);
+    let missing = 0;
     for (const [key, index] of wanted) {
       const kept = this.rows.get(key);
       if (kept && scrolled && kept.index === index) continue;
       const row = kept ?? this.claim(key);
       if (row) this.fill(row, index);
-      else this.update();
+      else missing += 1;
     }
+    if (missing) this.update();
     for (const row of this.pool) if (!row.element.hidden) row.element.hidden = true;
     this.showTabStop();
     if (this.awaited && count && document.activeElement === document.body) this.focus();
+    if (!missing && this.asked && this.height) this.onWhole = void this.onWhole?.();
   }
 
   /** @param {number} count */

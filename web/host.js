@@ -1,5 +1,5 @@
 // The host view: one host at one moment. Header, time line, tree grid, detail pane, foot line.
-import { html, Header, Search, Icon, useEffect, useMemo, useRef, useState, useText, now, narrow, density, dialog, focusSearch, later, whenIdle, tell, remembered, current } from './page.js';
+import { html, Header, Search, Icon, useEffect, useLayoutEffect, useMemo, useRef, useState, useText, now, narrow, density, dialog, focusSearch, later, whenIdle, tell, remembered, current } from './page.js';
 import { address, setParameters } from './router.js';
 import { ageShort, bytes, plural, visible } from './format.js';
 import { HostModel } from './host-model.js';
@@ -47,8 +47,10 @@ function HostAt({ hostname }) {
     document.title = `${visible(hostname, 80)}${past ? ' (past)' : ''} · Procession`;
   }, [hostname, past]);
   const ready = model.ready.value;
-  const Timeline = useLater(() => import('./timeline.js'), ready);
-  const Foot = useLater(() => import('./foot.js'), ready);
+  // People wait for the rows; what is around them waits for these.
+  const [whole, setWhole] = useState(false);
+  const Timeline = useLater(() => import('./timeline.js'), whole);
+  const Foot = useLater(() => import('./foot.js'), whole);
   // Once there is time: keys have to work when the server is gone, too.
   useEffect(() => {
     if (ready) whenIdle(() => void loadKeys().catch(() => {}));
@@ -63,7 +65,7 @@ function HostAt({ hostname }) {
     <main class="host-main ${pane ? 'with-pane' : ''}">
       <h1 class="unseen">Processes of ${visible(hostname, 200)}</h1>
       <${Problem} model=${model} />
-      <${ProcessGrid} model=${model} grid=${grid} />
+      <${ProcessGrid} model=${model} grid=${grid} onWhole=${() => setWhole(true)} />
       ${pane && Detail ? html`<${Detail} model=${model} id=${selected} onClose=${() => closePane(grid.current)} onSelect=${(/** @type {string} */ id) => showRow(model, grid.current, id)} />` : null}
     </main>
     ${Foot ? html`<${Foot} model=${model} />` : html`<footer class="foot"></footer>`}
@@ -193,15 +195,15 @@ function gridColumns(model, ids) {
   return columns;
 }
 
-/** @param {{ model: HostModel, grid: { current: Grid | null } }} props */
-function ProcessGrid({ model, grid }) {
+/** @param {{ model: HostModel, grid: { current: Grid | null }, onWhole: () => void }} props */
+function ProcessGrid({ model, grid, onWhole }) {
   const host = useRef(/** @type {HTMLElement | null} */ (null));
   const columns = chosenColumns().join(',');
   const [sort, descending] = sortNow();
   const arrangement = ARRANGEMENT.map(parameterNow).join('&');
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!host.current) return undefined;
-    const made = makeGrid(model, host.current);
+    const made = makeGrid(model, host.current, onWhole);
     grid.current = made;
     model.grid = made;
     if (document.activeElement === document.body && !narrow.peek()) requestAnimationFrame(() => made.focus());
@@ -210,10 +212,10 @@ function ProcessGrid({ model, grid }) {
       grid.current = null;
     };
   }, [model]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     grid.current?.setColumns(gridColumns(model, columns.split(',')));
   }, [columns, narrow.value, model]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     Object.assign(model.tree, { sort, descending });
     grid.current?.setSort(sort, descending);
     if (model.snapshot.hostname) model.changed('wish');
@@ -235,7 +237,7 @@ function ProcessGrid({ model, grid }) {
     });
   }, [arrangement, narrow.value, model]);
   useEffect(() => grid.current?.measureAgain(), [density.value]);
-  useEffect(() => model.tick.subscribe(() => follow(model, grid.current)), [model]);
+  useLayoutEffect(() => model.tick.subscribe(() => follow(model, grid.current)), [model]);
   return html`<div class="grid-place" ref=${host}></div>`;
 }
 
@@ -249,8 +251,8 @@ function follow(model, grid) {
   grid.update();
 }
 
-/** @param {HostModel} model @param {HTMLElement} host */
-function makeGrid(model, host) {
+/** @param {HostModel} model @param {HTMLElement} host @param {() => void} onWhole */
+function makeGrid(model, host, onWhole) {
   const { tree, snapshot } = model;
   /** @type {Grid} */
   const grid = new Grid({
@@ -272,6 +274,7 @@ function makeGrid(model, host) {
     onSelect: (key, how) => select(key, how),
     onOpen: (key) => setParameters({ sel: key, pane: null }),
     onKey: (event) => keyPressed(event, model, grid),
+    onWhole,
   });
   return grid;
 }

@@ -1,12 +1,12 @@
 // What every view shares: the template function, icons, theme, clock, the header and the foot line.
 import { h, render, Fragment, htm } from './vendor/preact.js';
-import { useEffect, useRef, useState, useMemo } from './vendor/preact-hooks.js';
+import { useEffect, useLayoutEffect, useRef, useState, useMemo } from './vendor/preact-hooks.js';
 import { signal, computed, effect, batch } from './vendor/signals.js';
 import { address, parameter, setParameters } from './router.js';
 import { unreachableSince } from './api.js';
 import { duration } from './format.js';
 
-export { h, render, Fragment, useEffect, useRef, useState, useMemo, signal, computed, effect, batch };
+export { h, render, Fragment, useEffect, useLayoutEffect, useRef, useState, useMemo, signal, computed, effect, batch };
 
 /** @type {(strings: TemplateStringsArray, ...values: any[]) => any} */
 export const html = htm.bind(/** @type {any} */ (h));
