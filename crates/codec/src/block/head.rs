@@ -249,11 +249,6 @@ impl<'a> Head<'a> {
         self.section(body, section)
     }
 
-    /// The length of a section of the body.
-    pub(super) fn body_section_len(&self, section: usize) -> usize {
-        self.sections.get(section).map_or(0, |section| section.len)
-    }
-
     fn section<'b>(&self, part: &'b [u8], section: usize) -> Result<&'b [u8], DecodeError> {
         let part_start = if section < HEAD_SECTIONS { 0 } else { HEAD_SECTIONS };
         let start: usize = self.sections[part_start..section].iter().map(|section| section.len).sum();

@@ -30,7 +30,7 @@ pub use column::{ColumnBytes, ColumnReader, ColumnWriter};
 pub use dictionary::Dictionary;
 pub use head::{Head, Series, Summary, Timeline};
 pub use open::Block;
-pub use opening::{Metrics, Opening, Wanted};
+pub use opening::Wanted;
 pub use row::{Row, RowSamples, RowSeries};
 pub use seal::{Effort, SealError, Sealed, seal};
 pub use skip::Skip;

@@ -10,7 +10,7 @@ use super::dictionary::Dictionary;
 use super::happenings::Happenings;
 use super::head::{Series, Summary, Timeline};
 use super::metrics::MetricTable;
-use super::opening::{Opening, Wanted};
+use super::opening::{self, Wanted};
 use super::row::{Row, RowSamples, RowSeries};
 use crate::DecodeError;
 
@@ -51,9 +51,7 @@ impl Block {
         metrics: &[Metric],
         wanted: Wanted<'_>,
     ) -> Result<Self, DecodeError> {
-        let opening = Opening::begin(head, body, dictionary, wanted)?;
-        let metrics = metrics.iter().map(|metric| opening.metrics(*metric)).collect::<Result<Vec<_>, _>>()?;
-        Ok(opening.finish(metrics))
+        opening::open(head, body, dictionary, metrics, wanted)
     }
 
     pub(super) fn without_metrics(

@@ -1,4 +1,4 @@
-//! A block while it is opened: its rows are there, its metrics are read one by one, by several threads where there are some.
+//! Opening a block, or as much of it as is wanted.
 
 use procession_model::{HostMetric, Identity, Metric};
 
@@ -24,76 +24,37 @@ pub enum Wanted<'a> {
     Frame(u32),
 }
 
-/// A block that is being opened.
-pub struct Opening<'a> {
-    head: Head<'a>,
-    body: &'a [u8],
-    dictionary: &'a Dictionary,
-    phases: Vec<Phase>,
-    frame: Option<u32>,
-    block: Block,
-}
-
-/// What one metric of all processes was.
-pub struct Metrics {
-    metric: Metric,
-    table: MetricTable,
-}
-
-impl<'a> Opening<'a> {
-    /// Reads all but the metrics. The dictionary must be of the block's epoch and have at least the block's own segment.
-    pub fn begin(
-        head: &'a [u8],
-        body: &'a [u8],
-        dictionary: &'a Dictionary,
-        wanted: Wanted<'_>,
-    ) -> Result<Self, DecodeError> {
-        let head = Head::open(head)?;
-        let summary = *head.summary();
-        if body.len() != head.body_len() {
-            return Err(DecodeError::Invalid("the length of a block's body"));
-        }
-        if dictionary.epoch() != summary.epoch {
-            return Err(DecodeError::Invalid("the epoch of a dictionary"));
-        }
-        let timeline = head.timeline()?;
-        let part = Part::of(wanted, &timeline);
-        let series = part.series(&head)?;
-        let mut strings = KnownStrings::new(dictionary, summary.strings_before);
-        let (rows, phases) = read_rows(
-            head.body_section(body, ROWS)?,
-            &summary,
-            &timeline,
-            &mut strings,
-            |phases, has_end, identity| part.has_process(phases, has_end, identity),
-        )?;
-        let happenings = read_happenings(head.body_section(body, HAPPENINGS)?, &timeline, &mut strings, &part)?;
-        let frame = part.frame();
-        let block = Block::without_metrics(summary, timeline, series, rows, happenings);
-        Ok(Self { head, body, dictionary, phases, frame, block })
+/// Opens a block. The dictionary must be of its epoch and have at least the block's own segment.
+pub(super) fn open(
+    head: &[u8],
+    body: &[u8],
+    dictionary: &Dictionary,
+    metrics: &[Metric],
+    wanted: Wanted<'_>,
+) -> Result<Block, DecodeError> {
+    let head = Head::open(head)?;
+    let summary = *head.summary();
+    if body.len() != head.body_len() {
+        return Err(DecodeError::Invalid("the length of a block's body"));
     }
-
-    /// How many bytes a metric takes: about how long it takes to read.
-    pub fn bytes(&self, metric: Metric) -> usize {
-        self.head.body_section_len(METRICS + metric.index())
+    if dictionary.epoch() != summary.epoch {
+        return Err(DecodeError::Invalid("the epoch of a dictionary"));
     }
-
-    /// Reads a metric.
-    pub fn metrics(&self, metric: Metric) -> Result<Metrics, DecodeError> {
-        let section = self.head.body_section(self.body, METRICS + metric.index())?;
-        let times = &self.block.timeline().times;
-        let table = MetricTable::read(section, metric, &self.phases, self.frame, times, self.dictionary)?;
-        Ok(Metrics { metric, table })
+    let timeline = head.timeline()?;
+    let part = Part::of(wanted, &timeline);
+    let series = part.series(&head)?;
+    let mut strings = KnownStrings::new(dictionary, summary.strings_before);
+    let is_wanted = |phases: &[Phase], has_end: bool, identity: Identity| part.has_process(phases, has_end, identity);
+    let (rows, phases) = read_rows(head.body_section(body, ROWS)?, &summary, &timeline, &mut strings, is_wanted)?;
+    let happenings = read_happenings(head.body_section(body, HAPPENINGS)?, &timeline, &mut strings, &part)?;
+    let mut block = Block::without_metrics(summary, timeline, series, rows, happenings);
+    for metric in metrics {
+        let section = head.body_section(body, METRICS + metric.index())?;
+        let times = &block.timeline().times;
+        let table = MetricTable::read(section, *metric, &phases, part.frame(), times, dictionary)?;
+        block.take_metric(*metric, table);
     }
-
-    /// The block with the metrics that were read. Of the others nothing is known.
-    pub fn finish(self, metrics: impl IntoIterator<Item = Metrics>) -> Block {
-        let mut block = self.block;
-        for Metrics { metric, table } in metrics {
-            block.take_metric(metric, table);
-        }
-        block
-    }
+    Ok(block)
 }
 
 /// What is wanted, by index.

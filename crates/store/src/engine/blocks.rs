@@ -1,10 +1,9 @@
 //! Blocks and dictionaries, read and kept for a while.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use procession_codec::block::{Block, Dictionary, Head, Opening, Wanted};
+use procession_codec::block::{Block, Dictionary, Head, Wanted};
 use procession_model::{Identity, Loss, Metric, Timestamp};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -12,7 +11,7 @@ use quick_cache::sync::Cache;
 use super::Engine;
 use super::level::Level;
 use super::segments::{BlockEntry, BlockFilter, Segments};
-use crate::{HostNumber, Range, StoreError, parallel};
+use crate::{HostNumber, Range, StoreError};
 
 /// Bytes of opened blocks that are kept, as far as they can be estimated.
 const BLOCK_CACHE_BYTES: u64 = 96 << 20;
@@ -32,17 +31,6 @@ const STRING_BYTES: u64 = 96;
 
 /// How many blocks are remembered of which one snapshot was asked for.
 const ASKED_ONCE_BLOCKS: usize = 256;
-/// Metrics of fewer bytes are read before another thread has begun.
-const SHARED_BYTES_MIN: usize = 8 << 10;
-
-/// How many threads open a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Threads {
-    /// The one that asks: others open other blocks for it.
-    One,
-    /// As many as help.
-    Several,
-}
 
 /// What was read lately.
 pub(super) struct Caches {
@@ -126,15 +114,6 @@ impl<S: Segments> Engine<S> {
 
     /// A raw block, opened, with at least these metrics; `None` once retention took it.
     pub(crate) fn block_with(&self, entry: &BlockEntry, metrics: &[Metric]) -> Result<Option<Arc<Block>>, StoreError> {
-        self.block_by(entry, metrics, Threads::One)
-    }
-
-    fn block_by(
-        &self,
-        entry: &BlockEntry,
-        metrics: &[Metric],
-        threads: Threads,
-    ) -> Result<Option<Arc<Block>>, StoreError> {
         let found = self.caches.blocks.get(&entry.id);
         if let Some(found) = found.as_ref().filter(|found| found.has(metrics)) {
             return Ok(Some(Arc::clone(found)));
@@ -143,7 +122,7 @@ impl<S: Segments> Engine<S> {
         let is_wanted =
             |metric: &Metric| metrics.contains(metric) || found.as_ref().is_some_and(|found| found.has(&[*metric]));
         let metrics: Vec<Metric> = Metric::ALL.into_iter().filter(is_wanted).collect();
-        let block = self.open_block(entry, &metrics, Wanted::All, threads)?;
+        let block = self.open_block(entry, &metrics, Wanted::All)?;
         if let Some(block) = &block {
             self.caches.blocks.insert(entry.id, Arc::clone(block));
         }
@@ -161,7 +140,7 @@ impl<S: Segments> Engine<S> {
             Some(found) => Ok(Some(found)),
             None => {
                 let is_wanted = |identity: Identity| identity.pid == pid;
-                self.open_block(entry, metrics, Wanted::Processes(&is_wanted), Threads::One)
+                self.open_block(entry, metrics, Wanted::Processes(&is_wanted))
             }
         }
     }
@@ -171,9 +150,9 @@ impl<S: Segments> Engine<S> {
     pub(crate) fn block_at(&self, entry: &BlockEntry, sequence: u32) -> Result<Option<Arc<Block>>, StoreError> {
         let is_known = self.caches.asked_once.get(&entry.id).is_some() || self.caches.blocks.get(&entry.id).is_some();
         if is_known {
-            return self.block_by(entry, &Metric::ALL, Threads::Several);
+            return self.block(entry);
         }
-        let block = self.open_block(entry, &Metric::ALL, Wanted::Frame(sequence), Threads::Several)?;
+        let block = self.open_block(entry, &Metric::ALL, Wanted::Frame(sequence))?;
         self.caches.asked_once.insert(entry.id, ());
         Ok(block)
     }
@@ -183,23 +162,14 @@ impl<S: Segments> Engine<S> {
         entry: &BlockEntry,
         metrics: &[Metric],
         wanted: Wanted<'_>,
-        threads: Threads,
     ) -> Result<Option<Arc<Block>>, StoreError> {
         let (Some(head), Some(body)) = (self.block_head(entry)?, self.segments.block_body(entry.id)?) else {
             return Ok(None);
         };
         let dictionary = self.dictionary(entry.host, entry.epoch, entry.segments)?;
         let damaged = |error| StoreError::Damaged(format!("host {}: block {}: {error}", entry.host, entry.id));
-        let opening = Opening::begin(&head, &body, &dictionary, wanted).map_err(damaged)?;
-        // The longest first, so that threads end together.
-        let mut longest_first = metrics.to_vec();
-        longest_first.sort_by_key(|metric| Reverse(opening.bytes(*metric)));
-        let bytes: usize = metrics.iter().map(|metric| opening.bytes(*metric)).sum();
-        let is_shared = threads == Threads::Several && bytes >= SHARED_BYTES_MIN;
-        let each = if is_shared { 1 } else { usize::MAX };
-        let read = parallel::each(&longest_first, each, |metric| opening.metrics(*metric));
-        let read = read.into_iter().collect::<Result<Vec<_>, _>>().map_err(damaged)?;
-        Ok(Some(Arc::new(opening.finish(read))))
+        let block = Block::open_for(&head, &body, &dictionary, metrics, wanted).map_err(damaged)?;
+        Ok(Some(Arc::new(block)))
     }
 
     /// What the frames of a raw block tell to be lost; nothing once retention took it.
