@@ -1,7 +1,9 @@
 //! From events to lives: who began and ended between two looks, and how those ended that were seen.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use procession_model::{End, Exit, Timestamp};
 
 use super::connector::ProcessEvent;
@@ -47,13 +49,24 @@ struct Newborn {
     generation: u64,
 }
 
+/// By pid.
+type ByPid<T> = HashMap<u32, T, RandomState>;
+
+/// The last words of the tasks that had a pid: one nearly always, so the others are elsewhere.
+#[derive(Debug)]
+struct TaskEnds {
+    /// Until it is given away.
+    first: Option<TaskEnd>,
+    later: VecDeque<TaskEnd>,
+}
+
 /// Parent and program of a life.
 type Kind = (u32, Option<[u8; NAME_BYTES]>);
 
 /// What is known from events and not told yet.
 #[derive(Debug, Default)]
 pub(in crate::platform) struct Lives {
-    newborn: HashMap<u32, Newborn>,
+    newborn: ByPid<Newborn>,
     /// In the order in which they ended.
     finished: Vec<Life>,
     /// Of those.
@@ -61,11 +74,11 @@ pub(in crate::platform) struct Lives {
     /// Those beyond [`LIVES_MAX`]: the first one of each kind, and how many there were.
     beyond: HashMap<Kind, (Life, u32)>,
     /// Ends of processes whose beginning came in no event: those that were there before, mostly.
-    endings: HashMap<u32, Ending>,
+    endings: ByPid<Ending>,
     /// CPU time of threads that ended, by process.
-    thread_cpu_us: HashMap<u32, (u64, u64)>,
+    thread_cpu_us: ByPid<(u64, u64)>,
     /// The last words of tasks, which come before the events of their ends.
-    task_ends: HashMap<u32, Vec<TaskEnd>>,
+    task_ends: ByPid<TaskEnds>,
     /// Counts snapshots.
     generation: u64,
 }
@@ -126,13 +139,17 @@ impl Lives {
     }
 
     pub(super) fn take_task_end(&mut self, mut end: TaskEnd) {
-        let threads = self.thread_cpu_us.entry(end.pid).or_insert((0, self.generation));
-        if end.task == end.pid {
-            end.cpu_time_us = end.cpu_time_us.saturating_add(threads.0);
-            self.thread_cpu_us.remove(&end.pid);
-            self.task_ends.entry(end.pid).or_default().push(end);
-        } else {
+        if end.task != end.pid {
+            let threads = self.thread_cpu_us.entry(end.pid).or_insert((0, self.generation));
             *threads = (threads.0.saturating_add(end.cpu_time_us), self.generation);
+            return;
+        }
+        if let Some((threads, _)) = self.thread_cpu_us.remove(&end.pid) {
+            end.cpu_time_us = end.cpu_time_us.saturating_add(threads);
+        }
+        match self.task_ends.entry(end.pid) {
+            Entry::Vacant(vacant) => drop(vacant.insert(TaskEnds { first: Some(end), later: VecDeque::new() })),
+            Entry::Occupied(mut occupied) => occupied.get_mut().later.push_back(end),
         }
     }
 
@@ -141,7 +158,7 @@ impl Lives {
         let task_ends = &mut self.task_ends;
         let mut take = |pid: u32| {
             let ends = task_ends.get_mut(&pid)?;
-            (!ends.is_empty()).then(|| ends.remove(0))
+            ends.first.take().or_else(|| ends.later.pop_front())
         };
         for (pid, ending) in self.endings.iter_mut().filter(|(_, ending)| ending.stats.is_none()) {
             ending.stats = take(*pid);
@@ -154,9 +171,14 @@ impl Lives {
     /// The lives that are over. `is_listed` says of a pid, a beginning and an end whether that process is in the snapshot
     /// still: then its end is told when it is gone.
     pub(super) fn finished(&mut self, is_listed: impl Fn(u32, u64, Option<u64>) -> bool) -> Vec<Life> {
-        let (listed, finished): (Vec<_>, Vec<_>) =
-            self.finished.drain(..).partition(|life| is_listed(life.pid, life.began_ns, Some(life.ending.time_ns)));
-        self.endings.extend(listed.into_iter().map(|life| (life.pid, life.ending)));
+        let mut finished = std::mem::take(&mut self.finished);
+        finished.retain(|life| {
+            let is_listed = is_listed(life.pid, life.began_ns, Some(life.ending.time_ns));
+            if is_listed {
+                self.endings.insert(life.pid, life.ending);
+            }
+            !is_listed
+        });
         self.newborn.retain(|pid, newborn| !is_listed(*pid, newborn.began_ns, None));
         self.arguments_bytes = 0;
         finished
