@@ -21,7 +21,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "procession-codec",
         workspace: &["procession-model"],
-        outside: Some(&["crc32fast", "foldhash", "lzma-rust2", "pco", "thiserror", "zstd"]),
+        outside: Some(&["crc32fast", "foldhash", "lzma-rust2", "memchr", "pco", "thiserror", "zstd"]),
     },
     Rule { name: "procession-probe", workspace: &["procession-model"], outside: None },
     Rule { name: "procession-protocol", workspace: &["procession-codec", "procession-model"], outside: None },

@@ -244,9 +244,16 @@ impl MetricTable {
         let first = entries_wanted(phases, &counts);
         let given = given_of_gaps(phases, scale, &counts, first);
         let given_of_number = |given: u8, gap: u64| if given & FIRST == 0 { given | apart(gap) } else { given };
-        let [gaps, numbers] = columns.get_two([first, total], given, given_of_number)?;
+        let mut ticks = None;
+        let [gaps, numbers] = if scale.is_ticks {
+            let units = |columns: &mut ColumnReader<'_>| Units::get(columns, times);
+            let ([gaps, numbers, rests], units) = columns.get_three([first, total], given, given_of_number, units)?;
+            ticks = Some(Ticks { units, rests: rests.into_iter() });
+            [gaps, numbers]
+        } else {
+            columns.get_two([first, total], given, given_of_number)?
+        };
         let mut counts = counts.into_iter();
-        let mut ticks = if scale.is_ticks { Some(Ticks::get(columns, times, [first, total])?) } else { None };
         let mut entries = gaps.into_iter().zip(numbers);
         let mut table = Self::with_capacity(phases.len(), if frame.is_some() { 0 } else { first } + phases.len());
         for phases in processes(phases) {
@@ -353,14 +360,6 @@ pub(super) struct Ticks {
 }
 
 impl Ticks {
-    fn get(
-        columns: &mut ColumnReader<'_>,
-        times: &[Timestamp],
-        [first, count]: [usize; 2],
-    ) -> Result<Self, DecodeError> {
-        Ok(Self { units: Units::get(columns, times)?, rests: columns.get_first(first, count, &[])?.into_iter() })
-    }
-
     /// Goes past so many entries, at least one.
     pub(super) fn skip(&mut self, count: usize) {
         self.rests.nth(count - 1);

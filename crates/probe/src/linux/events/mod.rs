@@ -109,6 +109,7 @@ impl Events {
             }
         }
         self.lives.end_snapshot(|pid| find(pid).is_some());
+        snapshot.brief.reserve(lives.len());
         for life in &lives {
             let start = start_time(
                 clock.boot_time,

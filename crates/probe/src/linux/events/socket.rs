@@ -1,5 +1,8 @@
 //! A netlink socket, drained without waiting.
 
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::ptr;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -7,13 +10,14 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force, socket_recv_buffer_size};
-use rustix::net::{
-    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
-};
+use rustix::net::{AddressFamily, Protocol, SendFlags, SocketFlags, SocketType, bind, send, socket_with};
 
 /// What is asked for; without the right to it the system's own limit is what one gets.
 const RECEIVE_BUFFER_BYTES: usize = 64 << 20;
-const MESSAGE_BYTES_MAX: usize = 16 << 10;
+/// The most bytes of a datagram.
+const DATAGRAM_BYTES_MAX: usize = 16 << 10;
+/// How many are taken by one system call.
+const DATAGRAMS: usize = 16;
 /// The most messages taken at once, so that a flood cannot hold the agent for ever.
 const MESSAGES_MAX: usize = 1_000_000;
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
@@ -40,7 +44,7 @@ impl NetlinkSocket {
         let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(protocol))?;
         set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES)
             .or_else(|_| set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES))?;
-        Ok(Self { socket, buffer: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice() })
+        Ok(Self { socket, buffer: vec![0; DATAGRAMS * DATAGRAM_BYTES_MAX].into_boxed_slice() })
     }
 
     pub(super) fn bind(&self, groups: u32) -> Result<(), Errno> {
@@ -88,13 +92,16 @@ impl NetlinkSocket {
     pub(super) fn drain(&mut self, mut take: impl FnMut(u16, &[u8])) -> Result<Drained, Errno> {
         let mut drained = Drained::default();
         while drained.messages < MESSAGES_MAX {
-            match recv(&self.socket, &mut self.buffer[..], RecvFlags::empty()) {
-                Ok((0, _)) | Err(Errno::AGAIN) => break,
-                Ok((length, _)) => {
-                    let datagram = self.buffer.get(..length).unwrap_or_default();
-                    for (message_type, body) in (Messages { rest: datagram }) {
-                        drained.messages += 1;
-                        take(message_type, body);
+            match receive(self.socket.as_fd(), &mut self.buffer) {
+                Ok(lengths) if lengths.iter().all(|length| *length == 0) => break,
+                Err(Errno::AGAIN) => break,
+                Ok(lengths) => {
+                    for (datagram, length) in self.buffer.chunks_exact(DATAGRAM_BYTES_MAX).zip(lengths) {
+                        let datagram = datagram.get(..length).unwrap_or_default();
+                        for (message_type, body) in (Messages { rest: datagram }) {
+                            drained.messages += 1;
+                            take(message_type, body);
+                        }
                     }
                 }
                 Err(Errno::NOBUFS) => drained.overflowed = true,
@@ -104,6 +111,36 @@ impl NetlinkSocket {
         }
         Ok(drained)
     }
+}
+
+/// Takes the datagrams that are there, as many as fit, each into its own part of the buffer. Returns their lengths; 0 for
+/// those that have not come.
+fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<[usize; DATAGRAMS], Errno> {
+    let mut parts = buffer.chunks_exact_mut(DATAGRAM_BYTES_MAX);
+    let mut vectors = [const { libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 } }; DATAGRAMS];
+    for (vector, part) in vectors.iter_mut().zip(&mut parts) {
+        *vector = libc::iovec { iov_base: part.as_mut_ptr().cast(), iov_len: part.len() };
+    }
+    #[expect(unsafe_code, reason = "no safe wrapper for recvmmsg is in a library that we use")]
+    // SAFETY: a header of zeros is valid: it names no memory. Each is given one vector, and each vector a part of the buffer
+    // of its own or nothing; all of them live until after the call.
+    let (count, headers) = unsafe {
+        let mut headers: [libc::mmsghdr; DATAGRAMS] = std::mem::zeroed();
+        for (header, vector) in headers.iter_mut().zip(&mut vectors) {
+            header.msg_hdr.msg_iov = vector;
+            header.msg_hdr.msg_iovlen = 1;
+        }
+        let many = DATAGRAMS as libc::c_uint;
+        (libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), many, 0, ptr::null_mut()), headers)
+    };
+    let Ok(count) = usize::try_from(count) else {
+        return Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO));
+    };
+    let mut lengths = [0; DATAGRAMS];
+    for (length, header) in lengths.iter_mut().zip(headers).take(count) {
+        *length = header.msg_len as usize;
+    }
+    Ok(lengths)
 }
 
 /// The messages in a datagram: `[length: u32][type: u16][flags: u16][sequence: u32][port: u32]` and a body, aligned to 4.
