@@ -278,13 +278,25 @@ fn two_capabilities_are_enough() {
     assert!(!errors.contains("skipped"), "{errors}");
 }
 
-/// Twice around a small ring.
+/// Twice around a small ring. Everyone's ends are in it: where another program of this machine starts many processes just then,
+/// it overflows, which is told, and the next try says more.
 #[test]
 fn records_over_the_end_of_the_ring_are_whole() {
-    let Some(sources) = loaded(TINY_RING_BYTES) else { return };
-    let mut events = Events::new(sources.events);
     for _ in 0..20 {
-        (0..50).for_each(|_| assert!(Command::new("true").status().unwrap().success()));
+        let Some(sources) = loaded(TINY_RING_BYTES) else { return };
+        let (whole, is_lost) = whole_lives(Events::new(sources.events));
+        assert!(whole == 1_000 || is_lost, "{whole}, and none is told to be lost");
+        if !is_lost {
+            return;
+        }
+    }
+    panic!("the ring overflowed each time");
+}
+
+/// How many of a thousand lives are told with all that is known, and whether some are told to be lost.
+fn whole_lives(mut events: Events) -> (usize, bool) {
+    for _ in 0..100 {
+        (0..10).for_each(|_| assert!(Command::new("true").status().unwrap().success()));
         events.drain();
     }
     let mut describer = Describer::new(Users::new(std::path::Path::new("/")), None);
@@ -295,7 +307,8 @@ fn records_over_the_end_of_the_ring_are_whole() {
     let own = Some(std::process::id());
     let ours = snapshot.brief.iter().filter(|brief| brief.description.parent_pid == own);
     let whole = ours.filter(|brief| &*brief.description.name == "true" && brief.end.cpu_time_us.is_some());
-    assert_eq!(whole.filter(|brief| brief.description.command_line.as_deref() == Some("true")).count(), 1_000);
+    let count = whole.filter(|brief| brief.description.command_line.as_deref() == Some("true")).count();
+    (count, !snapshot.losses.is_empty())
 }
 
 /// `kernel/build.sh` writes beside the object what it was made of.
