@@ -228,18 +228,13 @@ impl Outbox {
         }
     }
 
-    /// Drops its oldest segment for another stream's sake. Returns what is lost by it where nothing is left to tell it.
-    pub(crate) fn drop_oldest(&mut self) -> Option<Loss> {
-        self.lose_oldest();
-        if self.segments.is_empty() { self.gap.take().map(Gap::loss) } else { None }
-    }
-
-    /// Takes it off the disk.
-    pub(crate) fn delete(mut self) {
+    /// Takes it off the disk. Returns what was dropped of it and not told: no frame of it is left to do so.
+    pub(crate) fn delete(mut self) -> Option<Loss> {
         self.segments.clear();
         if let Some(folder) = self.folder.take() {
             folder.delete();
         }
+        self.gap.map(Gap::loss)
     }
 
     fn first_kept(&self) -> u64 {
@@ -290,14 +285,14 @@ impl Outbox {
         while self.segments.len() > 1
             && (self.bytes() > self.limits.bytes_max || memory(self) > self.limits.memory_bytes_max)
         {
-            self.lose_oldest();
+            self.drop_oldest();
         }
     }
 
     /// Loses everything up to the segment with this sequence.
     fn lose_through(&mut self, sequence: u64) {
         while self.segments.front().is_some_and(|segment| segment.first_sequence <= sequence) {
-            self.lose_oldest();
+            self.drop_oldest();
         }
         if self.segments.is_empty() {
             // Only a damaged stream of an earlier life gets here: the one that is written is in memory.
@@ -305,7 +300,8 @@ impl Outbox {
         }
     }
 
-    fn lose_oldest(&mut self) {
+    /// Drops the oldest segment. What was not acknowledged of it is told by the next frame that is sent.
+    pub(crate) fn drop_oldest(&mut self) {
         let Some(mut segment) = self.segments.pop_front() else { return };
         let first_sequence = segment.first_sequence.max(self.acknowledged + 1);
         if let Some((from, until)) = segment.times.filter(|_| first_sequence < segment.end()) {

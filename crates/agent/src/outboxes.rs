@@ -10,7 +10,7 @@ use bytes::Bytes;
 use procession_codec::HostState;
 use procession_model::{Loss, Timestamp};
 
-use crate::outbox::{Gap, Limits, Outbox};
+use crate::outbox::{Limits, Outbox};
 use crate::spool::{SpoolError, SpoolFolder};
 
 /// All streams that wait.
@@ -21,6 +21,8 @@ pub(crate) struct Outboxes {
     own: Outbox,
     limits: Limits,
     dropped_with_streams: u64,
+    /// What was dropped with whole streams; the next frame tells it.
+    untold: Vec<Loss>,
     /// Keeps other agents out.
     _folder: Option<SpoolFolder>,
 }
@@ -29,7 +31,7 @@ impl Outboxes {
     /// In memory only.
     pub(crate) fn in_memory(stream: String, limits: Limits) -> Self {
         let own = Outbox::new(stream, limits, None);
-        Self { earlier: VecDeque::new(), own, limits, dropped_with_streams: 0, _folder: None }
+        Self { earlier: VecDeque::new(), own, limits, dropped_with_streams: 0, untold: Vec::new(), _folder: None }
     }
 
     /// On disk below `root`, with what is left there. Also returns what was lost there.
@@ -49,18 +51,20 @@ impl Outboxes {
             if outbox.waiting() > 0 {
                 earlier.push_back(outbox);
             } else {
-                losses.extend(found.gap.map(Gap::loss));
-                outbox.delete();
+                losses.extend(outbox.delete());
             }
         }
         let own_folder = folder.begin_stream(now, &stream)?;
         let own = Outbox::new(stream, limits, Some(own_folder));
-        Ok((Self { earlier, own, limits, dropped_with_streams: 0, _folder: Some(folder) }, losses))
+        let untold = Vec::new();
+        Ok((Self { earlier, own, limits, dropped_with_streams: 0, untold, _folder: Some(folder) }, losses))
     }
 
     /// Deletes the streams of earlier lives, which are another machine's.
     pub(crate) fn forget_earlier(&mut self) {
-        self.earlier.drain(..).for_each(Outbox::delete);
+        for outbox in self.earlier.drain(..) {
+            outbox.delete();
+        }
     }
 
     /// Whether a server has more of the stream that this life writes than was written. Then another machine goes on with
@@ -89,16 +93,15 @@ impl Outboxes {
     /// Takes the next frame of the stream that is written. Returns what had to be dropped with a whole stream.
     pub(crate) fn push(&mut self, time: Timestamp, frame: Bytes, state: &HostState, keep: bool) -> Vec<Loss> {
         self.own.push(time, frame, state, keep);
-        let mut losses = Vec::new();
         while self.bytes() > self.limits.bytes_max
             && let Some(oldest) = self.earlier.front_mut()
         {
-            losses.extend(oldest.drop_oldest());
+            oldest.drop_oldest();
             if oldest.waiting() == 0 {
                 self.delete_oldest();
             }
         }
-        losses
+        std::mem::take(&mut self.untold)
     }
 
     /// Whether the stream that is sent is done, and another one waits: that takes a new connection. Deletes it then.
@@ -145,7 +148,7 @@ impl Outboxes {
     fn delete_oldest(&mut self) {
         if let Some(done) = self.earlier.pop_front() {
             self.dropped_with_streams += done.dropped();
-            done.delete();
+            self.untold.extend(done.delete());
         }
     }
 }

@@ -300,3 +300,9 @@ fn a_power_cut_under_the_spool_loses_nothing_that_was_kept() {
     let seeds = std::env::var("PROCESSION_TEST_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(150);
     (0..seeds).for_each(try_seed);
 }
+
+/// All of an earlier stream is dropped but a segment that was begun and had no frame yet: its gap has nobody else to tell it.
+#[test]
+fn a_stream_dropped_to_its_empty_segment_is_told() {
+    try_seed(1_026);
+}
