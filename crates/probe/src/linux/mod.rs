@@ -41,6 +41,7 @@ use file::{open, read_error};
 use host::{HostCounters, HostFiles};
 use newcomers::Newcomers;
 use process_entry::ProcessEntry;
+use reader::Reader;
 use sweep::{Interval, Sweeper, TaskSource};
 use users::Users;
 
@@ -107,7 +108,7 @@ impl Collector {
         });
         let describer = Describer::new(Users::new(&config.system_root), config.mask);
         let descriptors_max = config.descriptors_max.unwrap_or_else(half_of_the_descriptors);
-        let sweeper = Sweeper::new(describer, config.fields, boot_time, descriptors_max);
+        let sweeper = Sweeper::new(Reader::new(describer, config.fields, boot_time, descriptors_max));
         let newcomers = has_own_pids.then(Newcomers::default);
         let own_pid = has_own_pids.then(std::process::id);
         let clock = BootClock { boot_time, ticks_per_second: rustix::param::clock_ticks_per_second() };

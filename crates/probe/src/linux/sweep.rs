@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use procession_model::{End, Ended, FieldError, Metric, Timestamp};
+use procession_model::{End, Ended, FieldError, Metric};
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
@@ -12,7 +12,6 @@ use super::listing::Listing;
 use super::process_entry::ProcessEntry;
 use super::reader::Reader;
 use super::stat::Stat;
-use crate::OptionalFields;
 use crate::field_errors::{Field, FieldErrorCounts};
 
 /// Since the last look.
@@ -46,13 +45,7 @@ pub(super) struct Sweeper {
 }
 
 impl Sweeper {
-    pub(super) fn new(
-        describer: Describer,
-        fields: OptionalFields,
-        boot_time: Timestamp,
-        descriptors_max: usize,
-    ) -> Self {
-        let reader = Reader::new(describer, fields, boot_time, descriptors_max);
+    pub(super) fn new(reader: Reader) -> Self {
         Self {
             listing: Listing::new(),
             entries: Vec::new(),

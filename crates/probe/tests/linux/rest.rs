@@ -23,6 +23,13 @@ fn resting(machine: &Machine, schedstat: &[u8]) -> Made {
     made
 }
 
+/// Looks at a made machine once a second until it is known who rests.
+fn settle(probe: &mut Probe) {
+    for look in 0..SETTLING_LOOKS {
+        probe.snapshot(at(look)).unwrap();
+    }
+}
+
 fn memory(snapshot: &Snapshot) -> Option<u64> {
     process(snapshot, 42).unwrap().sample.get(Metric::Memory)
 }
@@ -46,9 +53,7 @@ fn memory_is_read_of_all_where_something_went_to_swap() {
     let machine = Machine::new();
     let made = resting(&machine, RESTED);
     let mut probe = machine.probe();
-    for look in 0..SETTLING_LOOKS {
-        probe.snapshot(at(look)).unwrap();
-    }
+    settle(&mut probe);
     machine.put(&Made { resident_pages: 1, ..made });
     assert_eq!(memory(&probe.snapshot(at(SETTLING_LOOKS)).unwrap()), Some(8192));
     machine.write("meminfo", b"MemTotal: 1000 kB\nMemAvailable: 400 kB\nSwapTotal: 100 kB\nSwapFree: 60 kB\n");
@@ -95,9 +100,7 @@ fn a_parent_that_ends_is_seen_by_its_sleeping_child() {
     machine.put(&Made::new(30));
     machine.put(&made);
     let mut probe = machine.probe();
-    for look in 0..SETTLING_LOOKS {
-        probe.snapshot(at(look)).unwrap();
-    }
+    settle(&mut probe);
     machine.remove(30);
     machine.put(&Made { parent_pid: 1, ..made });
     let snapshot = probe.snapshot(at(SETTLING_LOOKS)).unwrap();

@@ -134,8 +134,8 @@ fn compared(sources: &mut Sources, waiting: &Waiting) -> HashMap<u32, String> {
         count += 1;
     }
     let is_seen = |pid: u32| seen.iter().any(|seen| seen.0 == pid);
-    let missed = before.keys().filter(|pid| after.contains_key(pid) && !is_seen(**pid));
-    wrong.extend(missed.map(|pid| (*pid, "not seen".to_owned())));
+    let missed: Vec<_> = before.iter().filter(|(pid, _)| after.contains_key(pid) && !is_seen(**pid)).collect();
+    assert!(missed.is_empty(), "{missed:?}");
     assert!(waiting.0.iter().all(|child| steady(&child.id()).is_some()));
     assert!(count > 20);
     wrong
