@@ -21,6 +21,8 @@ pub(super) struct Describer {
     path: String,
     users: Users,
     mask: Option<MaskArguments>,
+    /// As the kernel and as we have it.
+    last_program: (Vec<u8>, Arc<str>),
 }
 
 impl std::fmt::Debug for Describer {
@@ -31,7 +33,8 @@ impl std::fmt::Debug for Describer {
 
 impl Describer {
     pub(super) fn new(users: Users, mask: Option<MaskArguments>) -> Self {
-        Self { buffer: ReadBuffer::new(), path: String::new(), users, mask }
+        let last_program = (Vec::new(), Arc::default());
+        Self { buffer: ReadBuffer::new(), path: String::new(), users, mask, last_program }
     }
 
     pub(super) fn begin_snapshot(&mut self) {
@@ -41,6 +44,14 @@ impl Describer {
     /// The name of a user, or the uid in digits.
     pub(super) fn user_name(&mut self, uid: u32) -> Arc<str> {
         self.users.name(uid)
+    }
+
+    /// Short lives come in runs of one program: its name is made once.
+    pub(super) fn program_name(&mut self, bytes: &[u8]) -> Arc<str> {
+        if self.last_program.0 != bytes {
+            self.last_program = (bytes.to_vec(), text(bytes, NAME_BYTES_MAX));
+        }
+        self.last_program.1.clone()
     }
 
     /// A command line from its words, one NUL after each.

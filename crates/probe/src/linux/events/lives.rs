@@ -1,11 +1,10 @@
 //! From events to lives: who began and ended between two looks, and how those ended that were seen.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
-use foldhash::fast::RandomState;
 use procession_model::{End, Exit, Timestamp};
 
+use super::awaiting::{Awaiting, ByPid};
 use super::connector::ProcessEvent;
 use super::last_words::LastWords;
 use super::taskstats::{NAME_BYTES, TaskEnd};
@@ -49,15 +48,11 @@ struct Newborn {
     generation: u64,
 }
 
-/// By pid.
-type ByPid<T> = HashMap<u32, T, RandomState>;
-
-/// The last words of the tasks that had a pid: one nearly always, so the others are elsewhere.
-#[derive(Debug)]
-struct TaskEnds {
-    /// Until it is given away.
-    first: Option<TaskEnd>,
-    later: VecDeque<TaskEnd>,
+/// The last words of tasks whose ends have not been told yet, in their order.
+#[derive(Debug, Default)]
+struct EarlyWords {
+    words: VecDeque<TaskEnd>,
+    generation: u64,
 }
 
 /// Parent and program of a life.
@@ -77,8 +72,10 @@ pub(in crate::platform) struct Lives {
     endings: ByPid<Ending>,
     /// CPU time of threads that ended, by process.
     thread_cpu_us: ByPid<(u64, u64)>,
-    /// The last words of tasks, which come before the events of their ends.
-    task_ends: ByPid<TaskEnds>,
+    /// Which of `finished` await their last words. Those come by another way, which is drained later.
+    awaiting: Awaiting,
+    /// The last words are sent before the event of the end: of whoever ends between the two drains only they are there.
+    early_words: ByPid<EarlyWords>,
     /// Counts snapshots.
     generation: u64,
 }
@@ -122,9 +119,13 @@ impl Lives {
         self.end(words.pid, newborn, ending, words.arguments);
     }
 
-    fn end(&mut self, pid: u32, newborn: Option<Newborn>, ending: Ending, arguments: &[u8]) {
+    fn end(&mut self, pid: u32, newborn: Option<Newborn>, mut ending: Ending, arguments: &[u8]) {
+        ending.stats = ending.stats.or_else(|| self.early_words.get_mut(&pid)?.words.pop_front());
         match newborn {
             Some(newborn) => {
+                if ending.stats.is_none() {
+                    self.awaiting.add(pid, self.finished.len());
+                }
                 let fit = self.arguments_bytes + arguments.len() <= ARGUMENTS_BYTES_MAX;
                 let arguments: Box<[u8]> = if fit { arguments.into() } else { Box::default() };
                 self.arguments_bytes += arguments.len();
@@ -147,25 +148,24 @@ impl Lives {
         if let Some((threads, _)) = self.thread_cpu_us.remove(&end.pid) {
             end.cpu_time_us = end.cpu_time_us.saturating_add(threads);
         }
-        match self.task_ends.entry(end.pid) {
-            Entry::Vacant(vacant) => drop(vacant.insert(TaskEnds { first: Some(end), later: VecDeque::new() })),
-            Entry::Occupied(mut occupied) => occupied.get_mut().later.push_back(end),
+        let of_listed = self.endings.get_mut(&end.pid).filter(|ending| ending.stats.is_none());
+        let ending = match of_listed {
+            Some(ending) => Some(ending),
+            None => self.awaiting.take(end.pid).and_then(|place| Some(&mut self.finished.get_mut(place)?.ending)),
+        };
+        match ending {
+            Some(ending) => ending.stats = Some(end),
+            None => {
+                let early = self.early_words.entry(end.pid).or_default();
+                early.generation = self.generation;
+                early.words.push_back(end);
+            }
         }
     }
 
-    /// Gives every end the last words of its task: the first one of that pid that is not given away.
-    pub(super) fn match_task_ends(&mut self) {
-        let task_ends = &mut self.task_ends;
-        let mut take = |pid: u32| {
-            let ends = task_ends.get_mut(&pid)?;
-            ends.first.take().or_else(|| ends.later.pop_front())
-        };
-        for (pid, ending) in self.endings.iter_mut().filter(|(_, ending)| ending.stats.is_none()) {
-            ending.stats = take(*pid);
-        }
-        for life in self.finished.iter_mut().filter(|life| life.ending.stats.is_none()) {
-            life.ending.stats = take(life.pid);
-        }
+    /// Whoever still awaits last words will not get them: they were lost, or are not told here.
+    pub(super) fn end_drain(&mut self) {
+        self.awaiting = Awaiting::default();
     }
 
     /// The lives that are over. `is_listed` says of a pid, a beginning and an end whether that process is in the snapshot
@@ -213,7 +213,7 @@ impl Lives {
         self.newborn.retain(|_, newborn| recent(newborn.generation));
         self.endings.retain(|pid, ending| recent(ending.generation) || is_listed(*pid));
         self.thread_cpu_us.retain(|pid, (_, of)| recent(*of) || is_listed(*pid));
-        self.task_ends.clear();
+        self.early_words.retain(|_, early| !early.words.is_empty() && recent(early.generation));
         self.generation += 1;
     }
 }
@@ -271,7 +271,7 @@ mod tests {
         lives.take_task_end(task_end(12, 10, 7));
         lives.take_task_end(task_end(10, 10, 1));
         lives.take_task_end(task_end(10, 10, 2));
-        lives.match_task_ends();
+        lives.end_drain();
         let now = (Timestamp::from_ms(100), 15_000_000);
         let ends: Vec<_> = lives
             .finished(|_, _, _| false)
@@ -288,6 +288,38 @@ mod tests {
         lives.end_snapshot(|_| false);
         lives.take_event(exited(11, 0));
         assert_eq!(lives.finished(|_, _, _| false).len(), 1, "its beginning was in the interval before");
+    }
+
+    #[test]
+    fn last_words_that_come_before_the_end_are_kept_for_it() {
+        let mut lives = Lives::default();
+        lives.take_event(fork(10));
+        for cpu_time_us in [1, 2] {
+            lives.take_task_end(task_end(10, 10, cpu_time_us));
+        }
+        lives.end_drain();
+        lives.end_snapshot(|_| false);
+        for event in [exited(10, 0), fork(10), exited(10, 0), fork(10), exited(10, 0)] {
+            lives.take_event(event);
+        }
+        lives.take_task_end(task_end(10, 10, 3));
+        let told = lives.finished(|_, _, _| false);
+        let cpu: Vec<_> = told.iter().map(|life| life.ending.stats.map(|stats| stats.cpu_time_us)).collect();
+        assert_eq!(cpu, [Some(1), Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn last_words_of_a_listed_process_go_to_it_before_a_new_life_of_its_pid() {
+        let mut lives = Lives::default();
+        for event in [exited(5, 0), fork(5), exited(5, 0)] {
+            lives.take_event(event);
+        }
+        for cpu_time_us in [1, 2] {
+            lives.take_task_end(task_end(5, 5, cpu_time_us));
+        }
+        let told = lives.finished(|_, _, _| false);
+        assert_eq!(told[0].ending.stats.map(|stats| stats.cpu_time_us), Some(2));
+        assert_eq!(lives.ending(5).unwrap().stats.map(|stats| stats.cpu_time_us), Some(1));
     }
 
     #[test]
@@ -359,9 +391,11 @@ mod tests {
         lives.take_event(fork(7));
         lives.take_event(exited(8, 0));
         lives.take_task_end(task_end(9, 4, 1));
+        lives.take_task_end(task_end(9, 9, 1));
         for _ in 0..3 {
             lives.end_snapshot(|_| false);
         }
-        assert!(lives.newborn.is_empty() && lives.endings.is_empty() && lives.thread_cpu_us.is_empty());
+        assert!(lives.newborn.is_empty() && lives.endings.is_empty());
+        assert!(lives.thread_cpu_us.is_empty() && lives.early_words.is_empty());
     }
 }

@@ -1,5 +1,6 @@
 //! What happens between two looks: events of the kernel, kept until the next snapshot.
 
+mod awaiting;
 mod connector;
 mod filter;
 mod last_words;
@@ -14,9 +15,8 @@ use std::sync::Arc;
 use procession_model::{Brief, Description, Ended, Identity, Loss, LossKind, ProcessState, Snapshot, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::describe::{Describer, start_time, text};
+use super::describe::{Describer, start_time};
 use super::process_entry::ProcessEntry;
-use crate::NAME_BYTES_MAX;
 use lives::{LIVES_MAX, Life, wall_time};
 use source::Netlink;
 
@@ -150,7 +150,7 @@ fn describe(
     let stats = life.ending.stats();
     let inherited = parent.filter(|_| !life.executed);
     let name = match (stats, inherited) {
-        (Some(stats), _) => text(stats.name(), NAME_BYTES_MAX),
+        (Some(stats), _) => describer.program_name(stats.name()),
         (None, Some(parent)) => parent.name.clone(),
         (None, None) => Arc::from("?"),
     };

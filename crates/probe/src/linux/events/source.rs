@@ -89,7 +89,7 @@ impl EventSource for Netlink {
         let events = self.connector.drain(|event| lives.take_event(event));
         // The last words of a task are sent before the event of its end: drained after it, they are there.
         let stats = self.task_stats.as_mut().map(|stats| stats.drain(|end| lives.take_task_end(end)));
-        lives.match_task_ends();
+        lives.end_drain();
         let Ok(events) = events else { return Filled { share: 1.0, lost: Lost::Unknown } };
         #[expect(clippy::cast_precision_loss, reason = "a share, roughly")]
         let share =
