@@ -13,6 +13,8 @@ const POSITION_BITS: u32 = 0;
 /// How far back the window goes at least and at most.
 const WINDOW_BYTES_MIN: usize = 1 << 12;
 const WINDOW_BYTES_MAX: usize = 1 << 23;
+/// Room made for text before it is there.
+const ROOM_BYTES_MAX: usize = 1 << 18;
 /// How many places with the same first bytes are compared.
 const DEPTH: i32 = 96;
 
@@ -63,7 +65,7 @@ pub(crate) fn decompress_after(prefix: &[u8], bytes: &[u8], len: usize) -> Resul
     let window = window_bytes(prefix.len() + len);
     let (literals, positions) = (LITERAL_CONTEXT_BITS, POSITION_BITS);
     let reader = LzmaReader::new(bytes, len as u64, literals, positions, positions, window, Some(prefix));
-    let mut plain = Vec::new();
+    let mut plain = Vec::with_capacity(len.min(ROOM_BYTES_MAX));
     reader.map_err(|_| INVALID)?.take(len as u64).read_to_end(&mut plain).map_err(|_| INVALID)?;
     if plain.len() == len { Ok(plain) } else { Err(DecodeError::Invalid("the length of compressed bytes")) }
 }

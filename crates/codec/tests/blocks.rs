@@ -132,6 +132,9 @@ proptest! {
         for part in [0..cut, cut..run.frames.len()].into_iter().filter(|part| !part.is_empty()) {
             let sealed = seal(&state_before(&run, part.start), &run.frames[part.clone()], &dictionary, effort).unwrap();
             if let Some(segment) = &sealed.segment {
+                let mut extended = dictionary.to_extend();
+                extended.push(segment).unwrap();
+                check(&run, part.clone(), &sealed, &extended);
                 dictionary.push(segment).unwrap();
             }
             check(&run, part, &sealed, &dictionary);

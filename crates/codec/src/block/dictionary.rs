@@ -45,7 +45,7 @@ const OLDER_PREFIX_BYTES_MAX: usize = 1 << 20;
 const COMMON_TEXT: &[u8] = include_bytes!("common_text.txt");
 
 /// A string: most are never asked for, so it becomes one of its own when it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     /// Where it ends in the text; it begins where the one before ends.
     end: usize,
@@ -81,6 +81,18 @@ impl Dictionary {
             has_failed: false,
             mended: 0,
             numbers: OnceLock::new(),
+        }
+    }
+
+    /// Another one with the same segments, to take more in.
+    pub fn to_extend(&self) -> Self {
+        Self {
+            text: self.text.clone(),
+            strings: self.strings.clone(),
+            tail: self.tail.clone(),
+            runs: self.runs.clone(),
+            numbers: OnceLock::new(),
+            ..*self
         }
     }
 

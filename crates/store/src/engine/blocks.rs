@@ -196,10 +196,13 @@ impl<S: Segments> Engine<S> {
         let found = self.caches.dictionaries.get(&(host, epoch));
         // Who needs more than the one before is likely to need still more.
         let wanted = if found.is_some() { u32::MAX } else { segments };
-        if let Some(found) = found.filter(|found| found.dictionary.segments() >= segments) {
-            return Ok(found.dictionary);
-        }
-        let dictionary = Arc::new(self.read_segments(host, epoch, wanted)?);
+        let mut dictionary = match found {
+            Some(found) if found.dictionary.segments() >= segments => return Ok(found.dictionary),
+            Some(found) => found.dictionary.to_extend(),
+            None => Dictionary::new(epoch),
+        };
+        self.read_segments(host, &mut dictionary, wanted)?;
+        let dictionary = Arc::new(dictionary);
         let kept = KeptDictionary { dictionary: Arc::clone(&dictionary), is_of_sealing: false };
         self.caches.dictionaries.insert((host, epoch), kept);
         Ok(dictionary)
@@ -220,17 +223,20 @@ impl<S: Segments> Engine<S> {
 
     /// All of an epoch that is durable.
     pub(super) fn read_dictionary(&self, host: HostNumber, epoch: u32) -> Result<Dictionary, StoreError> {
-        self.read_segments(host, epoch, u32::MAX)
+        let mut dictionary = Dictionary::new(epoch);
+        self.read_segments(host, &mut dictionary, u32::MAX)?;
+        Ok(dictionary)
     }
 
-    /// The first segments of an epoch, so many at the most: a block needs none after its own.
-    fn read_segments(&self, host: HostNumber, epoch: u32, wanted: u32) -> Result<Dictionary, StoreError> {
-        let mut dictionary = Dictionary::new(epoch);
-        for segment in self.segments.dictionary(host, epoch)?.into_iter().take(wanted as usize) {
+    /// Reads on, until there are so many segments at the most: a block needs none after its own.
+    fn read_segments(&self, host: HostNumber, dictionary: &mut Dictionary, wanted: u32) -> Result<(), StoreError> {
+        let (epoch, has) = (dictionary.epoch(), dictionary.segments());
+        let segments = self.segments.dictionary(host, epoch)?;
+        for segment in segments.iter().take(wanted as usize).skip(has as usize) {
             let damaged = |error| StoreError::Damaged(format!("host {host}: dictionary {epoch}: {error}"));
-            dictionary.push(&segment).map_err(damaged)?;
+            dictionary.push(segment).map_err(damaged)?;
         }
-        Ok(dictionary)
+        Ok(())
     }
 
     /// Forgets what was read of blocks that are deleted now.
