@@ -36,7 +36,8 @@ fn backups_in_mid_ingest_restore_and_verify() {
     let key = data.key("upload", &[]);
     let server = Server::start(&data);
     let arguments = ["swarm", "--server", &server.url, "--key", &key, "--hosts", "20", "--processes", "50"];
-    let swarm = procession(&[&arguments[..], &["--interval", "0s", "--duration", "3600s"]].concat())
+    // As fast as they can, agents would make each of many backups larger than the one before.
+    let swarm = procession(&[&arguments[..], &["--interval", "100ms", "--duration", "24h"]].concat())
         .stdout(Stdio::null())
         .spawn()
         .expect("the swarm starts");
