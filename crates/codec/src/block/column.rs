@@ -268,31 +268,6 @@ impl<'a> ColumnReader<'a> {
         Ok([numbers, self.get_first(first, count, &given)?])
     }
 
-    /// The same, and `between`, which comes after them, and then a third column with as many numbers.
-    pub(super) fn get_three<T>(
-        &mut self,
-        [first, count]: [usize; 2],
-        given: Vec<u8>,
-        and: impl Fn(u8, u64) -> u8,
-        between: impl Fn(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<([Vec<u64>; 3], T), DecodeError> {
-        let mut ahead = Self { columns: self.columns.clone(), loose: self.loose.clone() };
-        if count > 0
-            && let Some(one) = ahead.symbols()?
-            && let Some(other) = ahead.symbols()?
-        {
-            let what = between(&mut ahead)?;
-            if let Some(third) = ahead.symbols()? {
-                *self = ahead;
-                let numbers = symbols::decode_three([one, other, third], &given, and, [first, count]);
-                return Ok((numbers.ok_or(DecodeError::Invalid("a column"))?, what));
-            }
-        }
-        let [one, other] = self.get_two([first, count], given, and)?;
-        let what = between(self)?;
-        Ok(([one, other, self.get_first(first, count, &[])?], what))
-    }
-
     /// The bytes of the next column if it is one by symbols.
     fn symbols(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
         if self.columns.u8()? == SYMBOLS { self.bytes().map(Some) } else { Ok(None) }

@@ -244,15 +244,12 @@ impl MetricTable {
         let first = entries_wanted(phases, &counts);
         let given = given_of_gaps(phases, scale, &counts, first);
         let given_of_number = |given: u8, gap: u64| if given & FIRST == 0 { given | apart(gap) } else { given };
+        let [gaps, numbers] = columns.get_two([first, total], given, given_of_number)?;
         let mut ticks = None;
-        let [gaps, numbers] = if scale.is_ticks {
-            let units = |columns: &mut ColumnReader<'_>| Units::get(columns, times);
-            let ([gaps, numbers, rests], units) = columns.get_three([first, total], given, given_of_number, units)?;
-            ticks = Some(Ticks { units, rests: rests.into_iter() });
-            [gaps, numbers]
-        } else {
-            columns.get_two([first, total], given, given_of_number)?
-        };
+        if scale.is_ticks {
+            let units = Units::get(columns, times)?;
+            ticks = Some(Ticks { units, rests: columns.get_first(first, total, &[])?.into_iter() });
+        }
         let mut counts = counts.into_iter();
         let mut entries = gaps.into_iter().zip(numbers);
         let mut table = Self::with_capacity(phases.len(), if frame.is_some() { 0 } else { first } + phases.len());

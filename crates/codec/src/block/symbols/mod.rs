@@ -165,32 +165,6 @@ pub(super) fn decode_two(
     (first < count || (one.is_at_end() && other.is_at_end())).then_some(numbers)
 }
 
-/// The same with a third column of as many numbers, which has no given contexts.
-pub(super) fn decode_three(
-    bytes: [&[u8]; 3],
-    given: &[u8],
-    and: impl Fn(u8, u64) -> u8,
-    [first, count]: [usize; 2],
-) -> Option<[Vec<u64>; 3]> {
-    let (mut one, mut other) = (Decoder::new(bytes[0])?, Decoder::new(bytes[1])?);
-    let mut third = Decoder::new(bytes[2])?;
-    let mut numbers = [Vec::with_capacity(first), Vec::with_capacity(first), Vec::with_capacity(first)];
-    wide(
-        #[inline(always)]
-        || {
-            for index in 0..first {
-                let given = given.get(index).copied().unwrap_or(0);
-                let number = one.next(given)?;
-                numbers[0].push(number);
-                numbers[2].push(third.next(0)?);
-                numbers[1].push(other.next(and(given, number))?);
-            }
-            Some(())
-        },
-    )?;
-    (first < count || (one.is_at_end() && other.is_at_end() && third.is_at_end())).then_some(numbers)
-}
-
 /// Reads the numbers of a column one by one.
 struct Decoder<'a> {
     symbols: SymbolDecoder<'a>,
@@ -273,9 +247,6 @@ mod tests {
             let other = encode(&numbers, &both);
             let two = decode_two([&bytes, &other], &given, and, [numbers.len(); 2]);
             prop_assert_eq!(two, Some([numbers.clone(), numbers.clone()]));
-            let third = encode(&numbers, &[]);
-            let three = decode_three([&bytes, &other, &third], &given, and, [numbers.len(); 2]);
-            prop_assert_eq!(three, Some([numbers.clone(), numbers.clone(), numbers.clone()]));
             prop_assert_eq!(decode(&bytes, &given, [numbers.len(); 2]), Some(numbers));
         }
 
