@@ -193,13 +193,11 @@ impl<S: Segments> Engine<S> {
         epoch: u32,
         segments: u32,
     ) -> Result<Arc<Dictionary>, StoreError> {
-        let found = self.caches.dictionaries.get(&(host, epoch));
-        // Who needs more than the one before is likely to need still more.
-        let wanted = if found.is_some() { u32::MAX } else { segments };
-        let mut dictionary = match found {
+        let (mut dictionary, wanted) = match self.caches.dictionaries.get(&(host, epoch)) {
             Some(found) if found.dictionary.segments() >= segments => return Ok(found.dictionary),
-            Some(found) => found.dictionary.to_extend(),
-            None => Dictionary::new(epoch),
+            // Who needs more than the one before is likely to need still more.
+            Some(found) => (found.dictionary.to_extend(), u32::MAX),
+            None => (Dictionary::new(epoch), segments),
         };
         self.read_segments(host, &mut dictionary, wanted)?;
         let dictionary = Arc::new(dictionary);
