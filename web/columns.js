@@ -129,14 +129,14 @@ function cpuColumn(tree, narrow) {
     id: 'cpu', label: narrow ? 'CPU' : 'CPU %', title: 'CPU in the interval, in percent of one core', width: narrow ? 66 : 122, end: true, className: 'heat',
     text: (index) => percent(s.metric.cpu[tree.rows[index] ?? -1]),
     build: buildHeat,
-    paint: (state, index) => {
+    paint: (state, index, hasty) => {
       const row = tree.rows[index] ?? -1;
       const heat = heatStep(s.metric.cpu[row] ?? 0);
       if (state['heat'] !== heat) {
         state['heat'] = heat;
         state.cell.dataset['heat'] = String(heat);
       }
-      if (narrow) return;
+      if (narrow || hasty) return;
       const { sparks } = s;
       if (!sparks || (state['stamp'] === sparks.stamp && state['of'] === s.id[row])) return;
       state['stamp'] = sparks.stamp;

@@ -12,7 +12,7 @@
  * @property {string} [className]
  * @property {(index: number) => string} text what the cell says
  * @property {(state: CellState) => void} [build] adds more than a text to a new cell
- * @property {(state: CellState, index: number) => void} [paint] after the text is set
+ * @property {(state: CellState, index: number, hasty: boolean) => void} [paint] after the text is set; hasty while rows pass faster than they can be drawn
  */
 /**
  * @typedef {object} Source

@@ -57,6 +57,10 @@ export class Grid {
     this.asked = false;
     /** Loaded when the grid first has the keyboard. @type {typeof import('./grid-keys.js').move | undefined} */
     this.move = undefined;
+    /** Loaded soon. @type {import('./grid-haste.js').Haste | undefined} */
+    this.haste = undefined;
+    /** Rows pass too fast: most cells are left out. */
+    this.hasty = false;
     /** The pointer is over the rows, so they should not run away. */
     this.pointed = false;
     /** The keyboard comes in with the first rows, unless people put it elsewhere meanwhile. */
@@ -89,13 +93,14 @@ export class Grid {
     host.append(this.scroller);
     this.listen();
     // Once there is time: keys have to work when the server is gone, too.
-    whenIdle(() => void this.loadKeys().catch(() => {}));
+    whenIdle(() => void this.loadKeys().then(() => import('./grid-haste.js')).then(({ Haste }) => (this.haste = new Haste(this)), () => {}));
   }
 
   listen() {
     // Asking for scrollTop makes the browser lay out; the event comes when that is done anyway.
-    this.scroller.addEventListener('scroll', () => {
+    this.scroller.addEventListener('scroll', (event) => {
       const top = this.scroller.scrollTop;
+      this.haste?.passed(event.timeStamp, Math.abs(top - this.top) / this.rowHeight);
       this.upward = top < this.top;
       this.top = top;
       this.render(true);
@@ -112,6 +117,7 @@ export class Grid {
 
   destroy() {
     cancelAnimationFrame(this.frame);
+    this.haste?.stop();
     this.resize.disconnect();
     document.adoptedStyleSheets = document.adoptedStyleSheets.filter((sheet) => sheet !== this.sheet);
     this.scroller.remove();
@@ -140,19 +146,8 @@ export class Grid {
     cell.dataset['column'] = column.id;
     if (column.title) cell.title = column.title;
     if (column.unsortable) cell.textContent = column.label;
-    else {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.tabIndex = -1;
-      button.textContent = column.label;
-      cell.append(button);
-    }
-    if (this.options.onWidths) {
-      const grip = document.createElement('span');
-      grip.className = 'grip';
-      grip.setAttribute('aria-hidden', 'true');
-      cell.append(grip);
-    }
+    else cell.append(Object.assign(document.createElement('button'), { type: 'button', tabIndex: -1, textContent: column.label }));
+    if (this.options.onWidths) cell.append(Object.assign(document.createElement('span'), { className: 'grip', ariaHidden: 'true' }));
     return cell;
   }
 
@@ -333,13 +328,14 @@ export class Grid {
     this.fillAria(row, index);
     for (let i = 0; i < columns.length; i++) {
       const column = /** @type {Column} */ (columns[i]);
+      if (this.hasty && i && column.id !== this.sorted.column) continue;
       const state = /** @type {CellState} */ (row.cells[i]);
       const text = column.text(index);
       if (state.last !== text) {
         state.last = text;
         state.text.data = text;
       }
-      column.paint?.(state, index);
+      column.paint?.(state, index, this.hasty);
     }
   }
 
