@@ -60,7 +60,8 @@ class HostCharts {
     this.loaded = signal(0);
     this.stripLoaded = signal(0);
     this.loadedAt = 0;
-    this.lastStrip = 0;
+    /** Charts that are still to be drawn with the newest step. @type {number[]} */
+    this.waiting = [];
     /** @type {AbortController | null} */
     this.abort = null;
     /** Ranges to go back to. @type {{ range: string, end: string }[]} */
@@ -133,25 +134,37 @@ class HostCharts {
   }
 
   paint() {
-    const s = this.series;
-    const own = s.host_cpu.some((value) => value != null);
-    const used = s.memory_used_bytes.some((value) => value != null);
-    const step = s.step_ms || 5000;
-    const cpu = withGaps(own ? { time: s.time_ms, values: s.host_cpu } : { time: s.time_ms, values: s.cpu, ...(s.cpu_max ? { more: s.cpu_max } : {}) }, step);
-    const memory = withGaps({ time: s.time_ms, values: used ? s.memory_used_bytes : s.memory_bytes }, step);
-    const count = withGaps({ time: s.time_ms, values: s.process_count }, step);
-    [cpu, memory, count].forEach((data, i) => this.charts[i]?.show(data));
+    this.waiting = [];
+    this.charts.forEach((chart, i) => chart.show(this.dataOf(i)));
     this.loaded.value += 1;
+  }
+
+  /** What the chart at this place draws. @param {number} place */
+  dataOf(place) {
+    const { time_ms: time, step_ms: stepMs, host_cpu: own, cpu, cpu_max: most, memory_used_bytes: used, memory_bytes: memory, process_count: count } = this.series;
+    const isKnown = (/** @type {number | null} */ value) => value != null;
+    if (place === 0) return withGaps(own.some(isKnown) ? { time, values: own } : { time, values: cpu, ...(most ? { more: most } : {}) }, stepMs || 5000);
+    return withGaps({ time, values: place === 2 ? count : used.some(isKnown) ? used : memory }, stepMs || 5000);
   }
 
   /** A live sample: added when it begins a new step of the chart, else shown at the next one. */
   append() {
-    const { snapshot: shot, tree } = this.model;
+    const { snapshot: shot } = this.model;
     const s = this.series;
     const last = s.time_ms[s.time_ms.length - 1] ?? 0;
     if (shot.timeMs <= last) return;
     const step = Math.max(s.step_ms || 0, 1000);
-    if (shot.timeMs - last < step * 0.9) return;
+    if (shot.timeMs - last < step * 0.9) return this.paintNext(step);
+    this.add();
+    if (performance.now() - this.loadedAt > REFRESH_MS) return void this.load();
+    this.waiting = [...this.charts.keys()];
+    return this.paintNext(step);
+  }
+
+  /** The sample that is shown begins a step. */
+  add() {
+    const { snapshot: shot, tree } = this.model;
+    const s = this.series;
     let cpu = 0;
     let memory = 0;
     for (const row of tree.roots) {
@@ -165,8 +178,17 @@ class HostCharts {
     s.process_count.push(shot.live);
     s.host_cpu.push(shot.host['cpu'] ?? null);
     s.memory_used_bytes.push(shot.host['memory_used_bytes'] ?? null);
-    if (performance.now() - this.loadedAt > REFRESH_MS) void this.load();
-    else requestAnimationFrame(() => this.paint());
+  }
+
+  /** Charts take as much of an update as all the rest, so they are drawn with one sample after the other as far as a step has so many. @param {number} stepMs */
+  paintNext(stepMs) {
+    if (!this.waiting.length) return;
+    const samples = Math.max(1, Math.floor(stepMs / (this.model.snapshot.host['interval_ms'] || stepMs)));
+    const places = this.waiting.splice(0, Math.ceil(this.charts.length / samples));
+    requestAnimationFrame(() => {
+      for (const place of places) this.charts[place]?.show(this.dataOf(place));
+      this.loaded.value += 1;
+    });
   }
 
   redraw() {
