@@ -1,5 +1,5 @@
 // Talking to the server: JSON over HTTP, and a live connection that comes back by itself.
-import { signal } from './vendor/signals.js';
+import { signal } from './vendor/preact.js';
 
 const RETRY_FIRST_MS = 500;
 const RETRY_LONGEST_MS = 15_000;

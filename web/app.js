@@ -12,7 +12,7 @@ const VIEWS = {
   '/keys': () => import('./keys.js'),
 };
 
-/** @type {import('./vendor/signals.js').Signal<{ path: string, View: any }>} */
+/** @type {import('./vendor/preact.js').Signal<{ path: string, View: any }>} */
 const shown = signal({ path: '', View: null });
 
 /** The view that was asked for last: one that arrives late does not take its place. */
@@ -49,13 +49,13 @@ effect(() => {
   }
 });
 
-/** @type {import('./vendor/signals.js').Signal<any>} */
+/** @type {import('./vendor/preact.js').Signal<any>} */
 const Dialogs = signal(null);
 effect(() => {
   if (dialog.value && !Dialogs.peek()) void import('./dialogs.js').then((module) => (Dialogs.value = module.default));
 });
 
-/** A kiosk that goes from host to host. @type {import('./vendor/signals.js').Signal<any>} */
+/** A kiosk that goes from host to host. @type {import('./vendor/preact.js').Signal<any>} */
 const Rotation = signal(null);
 effect(() => {
   if (address.value.params.get('rotate') && kiosk.value && !Rotation.peek()) void import('./kiosk.js').then((module) => (Rotation.value = module.default));
@@ -81,6 +81,7 @@ function globalKeys(event) {
 startRouter();
 document.addEventListener('keydown', globalKeys);
 const root = document.getElementById('app');
+root?.replaceChildren();
 if (root) render(html`<${App} />`, root);
 // A task of its own: the first is long enough.
 setTimeout(checkSession);

@@ -8,7 +8,7 @@ import { whenIdle } from './page.js';
 const ROWS_AHEAD = 10;
 const ROWS_BEHIND = 2;
 /** New cells cost the browser most the first time they are laid out and drawn, so that a full grid at once would be a long task. */
-const NEW_CELLS_A_FRAME = 60;
+const NEW_CELLS_A_FRAME = 90;
 /** The frame of the first rows has more to do than rows. */
 const FIRST_CELLS = 30;
 export const HEADER_PX = 30;

@@ -1,7 +1,5 @@
 // What every view shares: the template function, icons, theme, clock, the header and the foot line.
-import { h, render, Fragment, htm } from './vendor/preact.js';
-import { useEffect, useLayoutEffect, useRef, useState, useMemo } from './vendor/preact-hooks.js';
-import { signal, computed, effect, batch } from './vendor/signals.js';
+import { h, render, Fragment, htm, useEffect, useLayoutEffect, useRef, useState, useMemo, signal, computed, effect, batch } from './vendor/preact.js';
 import { address, parameter, setParameters } from './router.js';
 import { unreachableSince } from './api.js';
 import { duration } from './format.js';
@@ -21,7 +19,7 @@ setInterval(() => (now.value = Date.now()), 1000);
  * @template T
  * @param {() => T} work reads the signals it depends on
  * @param {unknown[]} on what the work closes over
- * @returns {import('./vendor/signals.js').ReadonlySignal<T>}
+ * @returns {import('./vendor/preact.js').ReadonlySignal<T>}
  */
 export function useText(work, on) {
   return useMemo(() => computed(work), on);
@@ -86,12 +84,22 @@ export function switchZone() {
   remember('zone', zone.peek());
 }
 
-const sprite = new URL('./vendor/icons.svg', import.meta.url).href;
-
 /** @param {{ name: string }} props */
 export function Icon({ name }) {
-  return html`<svg class="icon" aria-hidden="true" width="16" height="16"><use href=${`${sprite}#${name}`} /></svg>`;
+  return html`<svg class="icon" aria-hidden="true" width="16" height="16"><use href=${`#icon-${name}`} /></svg>`;
 }
+
+/**
+ * The icons become part of the page once there is time for them: for a file that `use` points into, a browser makes a page of
+ * its own. A request that answers with a document, because to parse text into one is not allowed here.
+ */
+whenIdle(() => {
+  const request = new XMLHttpRequest();
+  request.responseType = 'document';
+  request.onload = () => document.body.append(...(request.responseXML?.children ?? []));
+  request.open('GET', new URL('./vendor/icons.svg', import.meta.url));
+  request.send();
+});
 
 /** A short message that goes away by itself, spoken politely. */
 export const notice = signal('');

@@ -1,7 +1,7 @@
 // The address is the state: path and parameters as one signal, written back through the History API.
 // Writing is immediate in the signal and delayed in the browser's bar, because browsers limit how often it may change
 // and scrubbing changes it many times a second.
-import { signal, computed } from './vendor/signals.js';
+import { signal, computed } from './vendor/preact.js';
 
 const WRITE_DELAY_MS = 250;
 
@@ -12,7 +12,7 @@ function fromLocation() {
   return { path: location.pathname, params: new Map(new URLSearchParams(location.search)) };
 }
 
-/** @type {import('./vendor/signals.js').Signal<Address>} */
+/** @type {import('./vendor/preact.js').Signal<Address>} */
 export const address = signal(fromLocation());
 
 /** @param {string} path @param {Iterable<[string, string]>} params */

@@ -76,8 +76,9 @@ async function firstLoad(browser, server) {
  */
 const wholeGrid = (page, role) => page.evaluate((wanted) => new Promise((resolve) => {
   const look = () => {
-    const grid = document.querySelector(`[role=${wanted}]`);
-    if (grid && document.querySelectorAll('.row:not([hidden])').length >= Math.floor((grid.clientHeight - 30) / 24)) resolve(performance.now());
+    const rows = document.querySelectorAll('.row:not([hidden])').length;
+    // To ask for a height makes the browser lay out, so nobody asks before there are rows.
+    if (rows && rows >= Math.floor(((document.querySelector(`[role=${wanted}]`)?.clientHeight ?? Infinity) - 30) / 24)) resolve(performance.now());
     else requestAnimationFrame(look);
   };
   look();
