@@ -63,24 +63,31 @@ export function gapsAfter(time, stepMs) {
  * @returns {uPlot.AlignedData}
  */
 export function withGaps({ time, values, more }, stepMs) {
-  const known = time.map((_, i) => i).filter((i) => values[i] != null);
-  const gaps = gapsAfter(known.map((i) => time[i] ?? 0), stepMs);
+  const known = [];
+  const knownTime = [];
+  for (let i = 0; i < time.length; i++) {
+    if (values[i] == null) continue;
+    known.push(i);
+    knownTime.push(time[i] ?? 0);
+  }
+  const gaps = gapsAfter(knownTime, stepMs);
   /** @type {number[]} */
   const x = [];
   /** @type {(number | null)[]} */
   const y = [];
   /** @type {(number | null)[]} */
   const y2 = [];
-  known.forEach((i, at) => {
-    const t = time[i] ?? 0;
+  for (let at = 0; at < known.length; at++) {
+    const t = knownTime[at] ?? 0;
+    const i = known[at] ?? 0;
     x.push(t);
     y.push(values[i] ?? null);
-    y2.push(more?.[i] ?? null);
-    if (!gaps[at]) return;
+    if (more) y2.push(more[i] ?? null);
+    if (!gaps[at]) continue;
     x.push(t + 1);
     y.push(null);
     y2.push(null);
-  });
+  }
   return more ? [x, y, y2] : [x, y];
 }
 

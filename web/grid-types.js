@@ -38,5 +38,5 @@
  * @property {(event: KeyboardEvent) => boolean} [onKey] true when it was handled
  * @property {() => void} [onWhole] called once, when each row that has room is there
  */
-/** @typedef {{ element: HTMLElement, key: string, index: number, cells: CellState[], className: string, top: number, said: { index: number, position: number, size: number, depth: number, fold: string, chosen: boolean } }} Row */
+/** @typedef {{ element: HTMLElement, key: string, index: number, cells: CellState[], className: string, top: number, said: Record<string, string | number> }} Row */
 export {};

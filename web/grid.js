@@ -24,6 +24,14 @@ const MOVES = new Set(['ArrowDown', 'ArrowUp', 'ArrowRight', 'ArrowLeft', 'PageD
 
 let grids = 0;
 
+/** Sets what has changed, for each attribute set costs as much as a text. @param {Row} row @param {string} name @param {string | number} value "" for none */
+function say(row, name, value) {
+  if (row.said[name] === value) return;
+  row.said[name] = value;
+  if (value === '') row.element.removeAttribute(name);
+  else row.element.setAttribute(name, String(value));
+}
+
 export class Grid {
   /** @param {GridOptions} options */
   constructor(options) {
@@ -218,7 +226,8 @@ export class Grid {
   /** Renders what is in sight, once a frame at most. */
   update() {
     this.asked = true;
-    if (!this.frame) this.frame = requestAnimationFrame(() => {
+    // Each scrolled frame renders, and the end of the haste renders all.
+    if (!this.frame && !this.hasty) this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       this.room = this.rows.size ? NEW_CELLS_A_FRAME : FIRST_CELLS;
       this.render();
@@ -308,7 +317,7 @@ export class Grid {
       return state;
     });
     this.canvas.append(element);
-    return { element, key: '', index: -1, cells, className: '', top: -1, said: { index: -1, position: 0, size: 0, depth: 0, fold: '', chosen: false } };
+    return { element, key: '', index: -1, cells, className: '', top: -1, said: {} };
   }
 
   /** @param {Row} row @param {number} index */
@@ -342,22 +351,15 @@ export class Grid {
   /** @param {Row} row @param {number} index */
   fillAria(row, index) {
     const { source } = this;
+    say(row, 'aria-rowindex', index + 2);
+    say(row, 'aria-selected', row.key === this.selected ? 'true' : 'false');
+    if (!this.tree) return;
     const fold = source.fold?.(index) ?? '';
     const [position, size] = source.place?.(index) ?? [0, 0];
-    const depth = source.depth?.(index) ?? 0;
-    const chosen = row.key === this.selected;
-    const said = row.said;
-    if (said.index === index && said.position === position && said.size === size && said.depth === depth && said.fold === fold && said.chosen === chosen) return;
-    row.said = { index, position, size, depth, fold, chosen };
-    const set = (/** @type {string} */ name, /** @type {string} */ value) => row.element.setAttribute(name, value);
-    set('aria-rowindex', String(index + 2));
-    set('aria-selected', String(chosen));
-    if (!this.tree) return;
-    set('aria-level', String(depth + 1));
-    set('aria-posinset', String(position));
-    set('aria-setsize', String(size));
-    if (fold) set('aria-expanded', String(fold === 'open'));
-    else row.element.removeAttribute('aria-expanded');
+    say(row, 'aria-level', (source.depth?.(index) ?? 0) + 1);
+    say(row, 'aria-posinset', position);
+    say(row, 'aria-setsize', size);
+    say(row, 'aria-expanded', fold && String(fold === 'open'));
   }
 
   /** When the active row is gone, its neighbour takes over, so that the keys go on working. @param {number} count */

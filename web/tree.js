@@ -332,7 +332,8 @@ export class Tree {
     const compare = this.comparison();
     if (this.flat) this.flattenList(compare);
     else this.flattenTree(compare);
-    for (let i = 0; i < this.rows.length; i++) this.place[this.rows[i] ?? 0] = i;
+    const { rows, place } = this;
+    for (let i = 0; i < rows.length; i++) place[/** @type {number} */ (rows[i])] = i;
   }
 
   /** @param {(a: number, b: number) => number} compare */

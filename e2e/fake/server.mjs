@@ -3,7 +3,7 @@
 // Never a substitute for the tests in specs/, which run against the real server.
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
-import { readFileSync, existsSync } from 'node:fs';
+import { readFileSync, existsSync, statSync } from 'node:fs';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -16,6 +16,19 @@ const inline = /<script>([^]*?)<\/script>/.exec(readFileSync(join(web, 'index.ht
 export const CSP = `default-src 'none'; script-src 'self' 'sha256-${createHash('sha256').update(inline).digest('base64')}'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
 /** @type {Record<string, string>} */
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+
+/** @type {Map<string, { changed: number, bytes: Buffer }>} */
+const known = new Map();
+
+/** A file is compressed once, as the real server does, so that what is measured in the browser beside it is not held up. @param {string} file */
+function compressed(file) {
+  const changed = statSync(file).mtimeMs;
+  const last = known.get(file);
+  if (last && last.changed === changed) return last.bytes;
+  const bytes = gzipSync(readFileSync(file));
+  known.set(file, { changed, bytes });
+  return bytes;
+}
 
 /** @param {{ port?: number, processes?: number, hosts?: number, depth?: number, signedOut?: boolean, tickMs?: number, churn?: number }} options */
 export async function startFake({ port = 0, processes = 300, hosts = 3, depth = 6, signedOut = false, tickMs = 1000, churn = 4 } = {}) {
@@ -77,7 +90,7 @@ export async function startFake({ port = 0, processes = 300, hosts = 3, depth = 
       return;
     }
     response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Content-Security-Policy': CSP, 'Content-Encoding': 'gzip', 'Cache-Control': 'no-cache' });
-    response.end(gzipSync(readFileSync(file)));
+    response.end(compressed(file));
   });
   const sockets = new WebSocketServer({ server });
   /** @type {Set<import('ws').WebSocket>} */
