@@ -71,15 +71,15 @@ async function firstLoad(browser, server) {
 }
 
 /**
- * When the grid was there, each row that has room for it. The page looks by itself: a wait from outside would first put much script into it.
+ * When the grid was there, each row that has room for it, and drawn. The page looks by itself: a wait from outside would first put much
+ * script into it. It looks after each frame, when all is laid out: to ask for a height before would make the browser lay out once more.
  * @param {import('playwright-core').Page} page @param {'treegrid' | 'grid'} role @returns {Promise<number>}
  */
 const wholeGrid = (page, role) => page.evaluate((wanted) => new Promise((resolve) => {
   const look = () => {
-    const rows = document.querySelectorAll('.row:not([hidden])').length;
-    // To ask for a height makes the browser lay out, so nobody asks before there are rows.
-    if (rows && rows >= Math.floor(((document.querySelector(`[role=${wanted}]`)?.clientHeight ?? Infinity) - 30) / 24)) resolve(performance.now());
-    else requestAnimationFrame(look);
+    const height = document.querySelector(`[role=${wanted}]`)?.clientHeight ?? Infinity;
+    if (document.querySelectorAll('.row:not([hidden])').length >= Math.floor((height - 30) / 24)) resolve(performance.now());
+    else requestAnimationFrame(() => setTimeout(look));
   };
   look();
 }), role);
