@@ -6,8 +6,8 @@
 const ROWS_A_FRAME = 5;
 /** A frame that comes so long after the one before was late: one or more were left out. */
 const LATE_MS = 25;
-/** After so long without an event the scrolling has ended, or begins anew. */
-const REST_MS = 80;
+/** After so many frames without a scroll event the scrolling has ended. */
+const REST_FRAMES = 4;
 
 /** @typedef {import('./grid.js').Grid} Grid */
 
@@ -15,30 +15,43 @@ export class Haste {
   /** @param {Grid} grid */
   constructor(grid) {
     this.grid = grid;
-    this.lastMs = 0;
     /** A frame of this scrolling was late. */
     this.late = false;
-    this.timer = 0;
+    /** The frame that is asked for, or 0 at rest. */
+    this.frame = 0;
+    this.lastMs = NaN;
+    this.framesSince = 0;
   }
 
-  /** Decides what the rows of this frame say. @param {number} timeMs of the scroll event @param {number} rows that passed since the one before */
-  passed(timeMs, rows) {
-    const gap = timeMs - this.lastMs;
+  /** Decides what the rows of this frame say. @param {number} rows that passed since the frame before */
+  passed(rows) {
+    this.framesSince = 0;
+    if (rows < ROWS_A_FRAME) return this.leave();
+    if (!this.frame) this.frame = requestAnimationFrame((timeMs) => this.look(timeMs));
+    if (this.late) this.enter();
+  }
+
+  /** Frames tell whether the browser keeps up: events may be as far apart as keys are pressed. @param {number} timeMs */
+  look(timeMs) {
+    if (timeMs - this.lastMs > LATE_MS) this.late = true;
     this.lastMs = timeMs;
-    const isFast = rows >= ROWS_A_FRAME;
-    this.late = gap < REST_MS && isFast && (this.late || gap > LATE_MS);
-    this.stop();
-    if (this.late) this.timer = window.setTimeout(() => this.leave(), REST_MS);
-    if (this.late && !this.grid.hasty) this.enter();
-    else if (!this.late && this.grid.hasty) this.leave();
+    this.framesSince += 1;
+    if (this.framesSince <= REST_FRAMES) this.frame = requestAnimationFrame((next) => this.look(next));
+    else this.stop();
   }
 
+  /** The scrolling has ended. */
   stop() {
-    clearTimeout(this.timer);
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.lastMs = NaN;
+    this.late = false;
+    this.leave();
   }
 
   enter() {
     const { grid } = this;
+    if (grid.hasty) return;
     const sorted = grid.columns.findIndex((column) => column.id === grid.sorted.column);
     grid.hasty = true;
     // What is hidden loses the keyboard, so the cell that has it is not.
@@ -48,7 +61,8 @@ export class Haste {
   /** Each row says all again. */
   leave() {
     const { grid } = this;
-    this.late = grid.hasty = false;
+    if (!grid.hasty) return;
+    grid.hasty = false;
     grid.rules = '';
     grid.layOut();
     grid.render();

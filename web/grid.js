@@ -106,9 +106,9 @@ export class Grid {
 
   listen() {
     // Asking for scrollTop makes the browser lay out; the event comes when that is done anyway.
-    this.scroller.addEventListener('scroll', (event) => {
+    this.scroller.addEventListener('scroll', () => {
       const top = this.scroller.scrollTop;
-      this.haste?.passed(event.timeStamp, Math.abs(top - this.top) / this.rowHeight);
+      this.haste?.passed(Math.abs(top - this.top) / this.rowHeight);
       this.upward = top < this.top;
       this.top = top;
       this.render(true);
