@@ -85,22 +85,24 @@ export async function scriptASecond(session, seconds, ticked = () => pause(1000 
   return values;
 }
 
-/** Times between frames while a grid is scrolled by ten rows a frame, in ms. @param {import('playwright-core').Page} page @returns {Promise<number[]>} */
-export const scrollFrames = (page) => page.evaluate(() => new Promise((resolve) => {
+const ROW_PX = 24;
+
+/** Times between frames while a grid is scrolled by so many rows a frame, in ms. @param {import('playwright-core').Page} page @param {number} rows @returns {Promise<number[]>} */
+export const scrollFrames = (page, rows) => page.evaluate((step) => new Promise((resolve) => {
   const grid = document.querySelector('[role=treegrid], [role=grid]');
   /** @type {number[]} */
   const times = [];
   let last = performance.now();
-  const step = () => {
+  const frame = () => {
     const now = performance.now();
     times.push(now - last);
     last = now;
-    if (grid) grid.scrollTop = grid.scrollTop + 240 >= grid.scrollHeight - grid.clientHeight ? 0 : grid.scrollTop + 240;
-    if (times.length < 300) requestAnimationFrame(step);
+    if (grid) grid.scrollTop = grid.scrollTop + step >= grid.scrollHeight - grid.clientHeight ? 0 : grid.scrollTop + step;
+    if (times.length < 300) requestAnimationFrame(frame);
     else resolve(times.slice(5));
   };
-  requestAnimationFrame(step);
-}));
+  requestAnimationFrame(frame);
+}), rows * ROW_PX);
 
 const PLAIN_ROWS = 600;
 const PLAIN_CELLS = 8;
