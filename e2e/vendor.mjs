@@ -1,6 +1,6 @@
 // Copies the page's few dependencies from the pinned npm packages into web/vendor/ and draws the icon sprite.
 // `node vendor.mjs` writes; `node vendor.mjs --check` says whether what is there is what the packages hold.
-// Preact, its hooks, signals and htm become one module, of which only what the page uses is kept: four files less to ask for
+// Preact, its hooks, signals and htm become one module, of which only what the page uses is kept: three files less to ask for
 // before the first row is there. uPlot gets an export.
 import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';

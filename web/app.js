@@ -81,6 +81,7 @@ function globalKeys(event) {
 startRouter();
 document.addEventListener('keydown', globalKeys);
 const root = document.getElementById('app');
+// In place of the header that the document came with.
 root?.replaceChildren();
 if (root) render(html`<${App} />`, root);
 // A task of its own: the first is long enough.

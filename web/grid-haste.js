@@ -52,10 +52,8 @@ export class Haste {
   enter() {
     const { grid } = this;
     if (grid.hasty) return;
-    const sorted = grid.columns.findIndex((column) => column.id === grid.sorted.column);
     grid.hasty = true;
-    // What is hidden loses the keyboard, so the cell that has it is not.
-    grid.sheet.insertRule(`.${grid.name} .row .cell:not(.c0, .c${sorted}, [tabindex="0"]),.${grid.name} .spark{visibility:hidden}`, grid.sheet.cssRules.length);
+    grid.layOut();
   }
 
   /** Each row says all again. */
@@ -63,7 +61,6 @@ export class Haste {
     const { grid } = this;
     if (!grid.hasty) return;
     grid.hasty = false;
-    grid.rules = '';
     grid.layOut();
     grid.render();
   }

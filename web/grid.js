@@ -217,6 +217,8 @@ export class Grid {
       return rule;
     });
     rules.push(`.${this.name} .grid-canvas,.${this.name} .grid-head{width:${Math.max(this.width, left).toFixed(1)}px}`);
+    // What is hidden loses the keyboard, so the cell that has it is not.
+    if (this.hasty) rules.push(`.${this.name} .row .cell:not(.c0, .c${this.columns.findIndex((column) => column.id === this.sorted.column)}, [tabindex="0"]),.${this.name} .spark{visibility:hidden}`);
     const text = rules.join('\n');
     // New rules make the browser look at every cell again, even if they say the same.
     if (text !== this.rules) this.sheet.replaceSync(text);
